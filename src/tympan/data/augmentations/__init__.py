@@ -1,0 +1,1 @@
+"""Random changes, one per file."""

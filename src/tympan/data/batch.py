@@ -1,0 +1,87 @@
+"""Examples -> one batch: padded to one length, NaN where a target is unknown."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from . import Example, Source
+
+Encode = Callable[[Example], dict[str, Tensor]]
+"""Values of an example -> the encoded target `(channels, frames)` of each output."""
+
+
+def plan(part: Sequence[int], seed: int, epoch: int, shuffle: bool = True) -> Int[np.ndarray, "examples"]:
+    """The order in which an epoch goes through the examples of a part: pure in (seed, epoch)."""
+    order = np.asarray(part, np.int64)
+    return np.random.default_rng((seed, epoch)).permutation(order) if shuffle else order
+
+
+class Clips(torch.utils.data.Dataset[dict[str, Any]]):
+    """The plans of all epochs laid end to end: position alone decides epoch and example.
+
+    So shuffling, workers and resuming need no state: an item is a pure function of its position.
+    """
+
+    def __init__(
+        self, source: Source, part: Sequence[int], encode: Encode, seed: int = 0, epochs: int = 1, shuffle: bool = True
+    ) -> None:
+        self.source, self.part, self.encode = source, list(part), encode
+        self.seed, self.epochs, self.shuffle = seed, epochs, shuffle
+        self._plan: tuple[int, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.part) * self.epochs
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        epoch, place = divmod(position, len(self.part))
+        if self._plan is None or self._plan[0] != epoch:
+            self._plan = epoch, plan(self.part, self.seed, epoch, self.shuffle)
+        index = int(self._plan[1][place])
+        example = self.source.clip(index, epoch, self.seed)
+        return {
+            "waveform": torch.from_numpy(np.ascontiguousarray(example.waveform)),
+            "key": torch.tensor([epoch, index]),
+            "target": self.encode(example),
+        }
+
+
+class Collate:
+    """Stack clips to one length: the padding is silence, and NaN in a target that has a rate.
+
+    Returns `{waveform (batch, channels, samples), samples (batch,) true lengths, key (batch, 2) = (epoch, index),
+    target: {name: (batch, channels, frames)}}`.
+    """
+
+    def __init__(self, samples: int, padding: Literal["left", "right"]) -> None:
+        self.samples, self.padding = samples, padding
+
+    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        target = {}
+        for name in items[0]["target"]:
+            rows = [item["target"][name] for item in items]
+            frames = max(row.shape[-1] for row in rows)
+            target[name] = torch.stack([self._pad(row, frames, float("nan")) for row in rows])
+        return {
+            "waveform": torch.stack([self._pad(item["waveform"], self.samples, 0.0) for item in items]),
+            "samples": torch.tensor([item["waveform"].shape[-1] for item in items]),
+            "key": torch.stack([item["key"] for item in items]),
+            "target": target,
+        }
+
+    def _pad(self, x: Float[Tensor, "channels frames"], frames: int, fill: float) -> Float[Tensor, "channels padded"]:
+        missing = frames - x.shape[-1]
+        sides = (missing, 0) if self.padding == "left" else (0, missing)
+        return torch.nn.functional.pad(x, sides, value=fill) if missing else x
+
+
+def real(
+    samples: Int[Tensor, "batch"], length: int, padding: Literal["left", "right"]
+) -> Bool[Tensor, "batch samples"]:
+    """Which of `length` samples are sound and which are padding."""
+    place = torch.arange(length, device=samples.device)
+    n = samples[:, None]
+    return place >= length - n if padding == "left" else place < n

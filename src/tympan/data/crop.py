@@ -1,0 +1,50 @@
+"""Which part of a recording is a clip: at its start, at its first onset, at random, or window by window."""
+
+import numpy as np
+from jaxtyping import Float
+
+from . import Source
+from .draw import uniform_numpy
+
+
+def windows(length: int, clip: int) -> list[int]:
+    """First samples of the windows of `clip` samples that cover `length` samples: half overlapped, the last flush."""
+    last = max(length - clip, 0)
+    count = -(-last // max(clip // 2, 1)) + 1
+    return [round(i) for i in np.linspace(0, last, count)]
+
+
+def start(source: Source, length: int, index: int, epoch: int, seed: int) -> int:
+    """First sample of the clip of a recording of `length` samples, for every `crop` but `onset`."""
+    clip = source.audio.frames
+    if source.crop == "random":
+        return int(uniform_numpy(epoch, index, seed, "crop")[0] * (max(length - clip, 0) + 1))
+    if source.crop == "all":
+        places = windows(length, clip)
+        return places[epoch % len(places)]
+    return 0
+
+
+def onset(waveform: Float[np.ndarray, "channels samples"], rate: float) -> int:
+    """The sample where sound begins: 1 ms before the level first comes within 20 dB of the loudest 5 ms."""
+    block = max(round(0.005 * rate), 1)
+    mono = np.abs(waveform).max(0)
+    n = len(mono) // block
+    if n < 2:
+        return 0
+    level = np.sqrt((mono[: n * block].reshape(n, block).astype(np.float64) ** 2).mean(1))
+    first = int(np.argmax(level >= 0.1 * level.max())) * block
+    piece = mono[max(first - block, 0) : first + block]
+    attack = max(first - block, 0) + int(np.argmax(piece >= 0.1 * mono[: n * block].max())) if piece.size else first
+    return max(attack - round(0.001 * rate), 0)
+
+
+def cut(
+    waveform: Float[np.ndarray, "channels samples"], source: Source, index: int, epoch: int, seed: int
+) -> Float[np.ndarray, "channels clip"]:
+    """The clip of a waveform that is already decoded."""
+    if source.crop == "onset":
+        first = onset(waveform, source.sample_rate)
+    else:
+        first = start(source, waveform.shape[1], index, epoch, seed)
+    return waveform[:, first : first + source.audio.frames]

@@ -1,0 +1,151 @@
+"""What is predicted, and how wrong it is. NaN means unknown, here and everywhere."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from ..component import Component
+from ..signals import Signal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool, Float
+    from torch import Tensor
+
+    from .accumulate import Accumulator
+
+Space = Literal["real", "binary", "class"]
+"""What numbers a target has: real quantities, yes or no for each label, or one class of several."""
+
+
+class Target(Component):
+    """The quantity predicted: how it is encoded for the loss and decoded for people."""
+
+    package: ClassVar[str] = "tympan.objectives.targets"
+    space: ClassVar[Space]
+    default_loss: ClassVar[str]
+    default_metrics: ClassVar[tuple[str, ...]]
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[str, ...]:
+        """The names under which people read the answer: quantities, labels, or a column."""
+
+    @property
+    def unit(self) -> dict[str, str]:
+        """The unit of each output, empty where it has none."""
+        return dict.fromkeys(self.outputs, "")
+
+    @abstractmethod
+    def signal(self, duration: float) -> Signal:
+        """The Signal of a prediction for a clip of `duration` seconds: `(channels, frames)` before decoding."""
+
+    @abstractmethod
+    def encode(self, values: Mapping[str, Any]) -> "Float[Tensor, 'channels frames']":
+        """What the loss compares with; NaN is unknown.
+
+        Raises:
+            ValueError: a value that the target cannot hold, with its name.
+        """
+
+    @abstractmethod
+    def decode(
+        self, prediction: "Float[Tensor, 'batch channels frames']"
+    ) -> "dict[str, Float[np.ndarray, 'batch values frames']]":
+        """A prediction in the units of each output: a quantity, a probability, or one probability for each class."""
+
+    @abstractmethod
+    def truth(
+        self, encoded: "Float[Tensor, 'batch channels frames']"
+    ) -> "dict[str, Float[np.ndarray, 'batch 1 frames']]":
+        """An encoded target in the units of each output: a quantity, 0 or 1, or the number of the class."""
+
+    @abstractmethod
+    def columns(
+        self, decoded: "Mapping[str, Float[np.ndarray, 'values frames']]"
+    ) -> "dict[str, list[float] | list[str]]":
+        """One clip's decoded prediction as the columns of a table, one entry a frame, units in the names."""
+
+    def fit(self, values: Iterable[Mapping[str, Any]]) -> Self:
+        """A copy with what is learned from the values of the training part (means, classes); itself by default.
+
+        Raises:
+            ValueError: the training part does not hold what the target needs.
+        """
+        return self
+
+
+class Loss(Component):
+    """How wrong a prediction is, averaged over what is known."""
+
+    package: ClassVar[str] = "tympan.objectives.losses"
+    space: ClassVar[Space]
+    """The space of the targets that it is for."""
+
+    @abstractmethod
+    def values(
+        self,
+        prediction: "Float[Tensor, 'batch outputs frames']",
+        target: "Float[Tensor, 'batch channels frames']",
+        known: "Bool[Tensor, 'batch channels frames']",
+    ) -> "Float[Tensor, '...']":
+        """The loss of every value, in the target's shape, or `(batch,)` for a loss of whole sequences.
+
+        Where `known` is False both tensors are 0 and the result is ignored.
+        """
+
+    def __call__(
+        self,
+        prediction: "Float[Tensor, 'batch outputs frames']",
+        target: "Float[Tensor, 'batch channels frames']",
+        count: "Tensor | None" = None,
+    ) -> "Float[Tensor, '']":
+        """The sum over known values, divided by `count`, or by their number where it is not given; 0 if none is known.
+
+        Unknown values are taken out by selection before and after, never by a product: infinity times 0 is NaN.
+        """
+        import torch
+
+        known = ~target.isnan()
+        zero = torch.zeros((), dtype=torch.float32, device=prediction.device)
+        safe = torch.where(known, target, zero)
+        heard = torch.where(known if prediction.shape == target.shape else known.any(1, keepdim=True), prediction, zero)
+        losses = self.values(heard.float(), safe.float(), known)
+        counted = known if losses.ndim == target.ndim else known.flatten(1).any(1)
+        total = torch.where(counted, losses, zero).sum()
+        return total / (counted.sum() if count is None else count).clamp(min=1)
+
+    def fit(self, targets: "Float[Tensor, 'examples channels frames']") -> Self:
+        """A copy with what is learned from the encoded targets of the training part; itself by default."""
+        return self
+
+
+class Metric(Component):
+    """A figure for people, from one small row per recording and output; frames are never kept."""
+
+    package: ClassVar[str] = "tympan.objectives.metrics"
+    spaces: ClassVar[frozenset[Space]]
+    """The spaces of the targets that it is for."""
+    higher_is_better: ClassVar[bool]
+    once_per_clip: ClassVar[bool] = False
+    """Whether it ranks recordings, and so is only for targets without a rate."""
+
+    @abstractmethod
+    def row(
+        self, prediction: "Float[np.ndarray, 'values known']", truth: "Float[np.ndarray, 'known']"
+    ) -> tuple[float, ...]:
+        """What is kept of one recording's known frames (at least one), always of the same length."""
+
+    @abstractmethod
+    def score(self, rows: "Float[np.ndarray, 'recordings columns']") -> float:
+        """The figure over recordings; NaN where it is undefined (no positives, one value)."""
+
+    def unit(self, unit: str) -> str:
+        """The figure's own unit, for outputs of a unit; none by default."""
+        return ""
+
+    def start(self, outputs: Sequence[str]) -> "Accumulator":
+        """Begin to collect rows for these outputs."""
+        from .accumulate import Accumulator
+
+        return Accumulator(self, tuple(outputs))

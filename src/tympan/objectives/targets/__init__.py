@@ -1,0 +1,1 @@
+"""Target kinds, one per file."""

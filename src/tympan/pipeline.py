@@ -1,0 +1,206 @@
+"""Waveform -> features -> backbone -> heads, as one module: what is trained, saved and served."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, SerializeAsAny
+from torch import Tensor, nn
+
+from .component import Component, Section
+from .data import Augmentation
+from .data.batch import real as real_samples
+from .features import Feature
+from .head import Head, masked_mean, resample_mask
+from .models import Model
+from .objectives import Loss, Metric, Target
+from .signals import Signal
+
+
+class Output(Section):
+    """One thing that a run predicts."""
+
+    target: SerializeAsAny[Target]
+    """The quantity, and how it is encoded."""
+    head: Head = Head()
+    """How the embedding becomes a prediction."""
+    loss: SerializeAsAny[Loss] | None = None
+    """How wrong a prediction is; by default the target's own loss."""
+    weight: float = Field(default=1.0, gt=0)
+    """The weight of this loss in the sum over outputs."""
+    metrics: tuple[SerializeAsAny[Metric], ...] = ()
+    """The figures for people; by default the target's own."""
+
+    @property
+    def criterion(self) -> Loss:
+        """The loss chosen, or the target's own."""
+        return self.loss or Loss.find(self.target.default_loss)()
+
+    @property
+    def figures(self) -> tuple[Metric, ...]:
+        """The metrics chosen, or the target's own."""
+        return self.metrics or tuple(Metric.find(name)() for name in self.target.default_metrics)
+
+
+class Pipeline(nn.Module):
+    """From a waveform to predictions by name; the same in training and in serving."""
+
+    def __init__(
+        self,
+        audio: Signal,
+        padding: Literal["left", "right"],
+        features: Feature,
+        model: Model,
+        outputs: Mapping[str, Output],
+        augmentations: Sequence[Augmentation] = (),
+        seed: int = 0,
+    ) -> None:
+        """Build every part for clips of one Signal.
+
+        Raises:
+            ValueError: two parts do not fit, with what to change.
+        """
+        super().__init__()
+        self.audio, self.seed = audio, seed
+        self.padding: Literal["left", "right"] = padding
+        self.feature, self.outputs = features, dict(outputs)
+        self.augmentations = {on: [a for a in augmentations if a.on == on] for on in ("waveform", "features")}
+        self.features, self.represented = features.build(audio)
+        targets = {name: output.target.signal(audio.duration) for name, output in outputs.items()}
+        self.backbone, self.embedded = model.build(self.represented, next(iter(targets.values())))
+        self.heads = nn.ModuleDict({n: o.head.build(self.embedded, targets[n]) for n, o in outputs.items()})
+        self.criteria = {name: output.criterion for name, output in outputs.items()}
+
+    def forward(
+        self,
+        waveform: Float[Tensor, "batch channels samples"],
+        target: Mapping[str, Tensor] | None = None,
+        key: Int[Tensor, "batch 2"] | None = None,
+        samples: Int[Tensor, "batch"] | None = None,
+    ) -> dict[str, Any]:
+        """Predictions by name `(batch, channels, frames)`, and their weighted loss where a target is given.
+
+        Args:
+            waveform: clips padded to one length.
+            target: encoded targets by name.
+            key: epoch and index of each clip, which decide the augmentations; needed in training with augmentations.
+            samples: the true length of each clip; all of it by default.
+        """
+        embedding, real = self.embedding(waveform, key, samples)
+        prediction = {name: head(embedding, real) for name, head in self.heads.items()}
+        if target is None:
+            return {"prediction": prediction}
+        with torch.autocast(waveform.device.type, enabled=False):
+            losses = [o.weight * self.criteria[n](prediction[n].float(), target[n]) for n, o in self.outputs.items()]
+        return {"loss": torch.stack(losses).sum(), "prediction": prediction}
+
+    def embedding(
+        self,
+        waveform: Float[Tensor, "batch channels samples"],
+        key: Int[Tensor, "batch 2"] | None = None,
+        samples: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch width frames"], Bool[Tensor, "batch frames"]]:
+        """The backbone's embedding, and which of its frames are real."""
+        x, real = self.represent(waveform, key, samples)
+        embedding = self.backbone(x, real)
+        return embedding, resample_mask(real, embedding.shape[2])
+
+    def represent(
+        self,
+        waveform: Float[Tensor, "batch channels samples"],
+        key: Int[Tensor, "batch 2"] | None = None,
+        samples: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch features frames"], Bool[Tensor, "batch frames"]]:
+        """The features, 0 where they are padding, and which frames are real; augmented in training."""
+        length = waveform.shape[2]
+        if samples is None:
+            samples = torch.full((len(waveform),), length, device=waveform.device)
+        with torch.autocast(waveform.device.type, enabled=False):
+            x, real = waveform.float(), real_samples(samples, length, self.padding)
+            if self.feature.normalize == "peak":
+                x = x / x.abs().amax((1, 2), keepdim=True).clamp(min=1e-8)
+            x, real = self._augment("waveform", x, real, key, self.audio)
+            x = self.features(x)
+            real = self._real_frames(real, x.shape[2])
+            x = standardize(x, real, self.feature.standardize)
+            x, real = self._augment("features", x, real, key, self.represented)
+            return x * real[:, None], real
+
+    def _real_frames(self, real: Bool[Tensor, "batch samples"], frames: int) -> Bool[Tensor, "batch frames"]:
+        rate, length = self.represented.rate, real.shape[1]
+        if rate is None or frames == length:
+            return resample_mask(real, frames)
+        at = (torch.arange(frames, device=real.device) * (self.audio.rate or 0.0) / rate).round().long()
+        there = real[:, at.clamp(max=length - 1)]
+        last = torch.arange(frames, device=real.device) == frames - 1
+        return there | (~there.any(1, keepdim=True) & last)
+
+    def _augment(self, on: str, x: Tensor, real: Tensor, key: Tensor | None, signal: Signal) -> tuple[Tensor, Tensor]:
+        if self.training and self.augmentations[on]:
+            if key is None:
+                raise ValueError("augmentations need the `key` of each clip: (epoch, index)")
+            for place, augmentation in enumerate(self.augmentations[on]):
+                # Two augmentations of one type draw differently.
+                x, real = augmentation(x, real, key, self.seed + 7919 * place, signal)
+        return x, real
+
+    @torch.inference_mode()
+    def predict(
+        self, waveform: Float[Tensor, "batch channels samples"], samples: Int[Tensor, "batch"] | None = None
+    ) -> dict[str, dict[str, Float[np.ndarray, "batch values frames"]]]:
+        """Decoded predictions of clips: `{target: {output: values in its own unit}}`."""
+        prediction = self.eval()(waveform, samples=samples)["prediction"]
+        return {name: self.outputs[name].target.decode(p.float().cpu()) for name, p in prediction.items()}
+
+    @torch.inference_mode()
+    def embed(
+        self, waveform: Float[Tensor, "batch channels samples"], samples: Int[Tensor, "batch"] | None = None
+    ) -> Float[Tensor, "batch width"]:
+        """The backbone's embedding of each clip, averaged over its real frames."""
+        return masked_mean(*self.eval().embedding(waveform, samples=samples))
+
+
+def standardize(
+    x: Float[Tensor, "batch channels frames"],
+    real: Bool[Tensor, "batch frames"],
+    over: Literal["none", "clip", "channel"],
+) -> Float[Tensor, "batch channels frames"]:
+    """Zero mean and unit deviation over the real frames of each clip, or of each of its channels."""
+    if over == "none":
+        return x
+    dims = (1, 2) if over == "clip" else (2,)
+    mask = real[:, None].expand_as(x)
+    n = mask.sum(dims, keepdim=True)
+    zero = torch.zeros((), device=x.device)
+    mean = torch.where(mask, x, zero).sum(dims, keepdim=True) / n
+    variance = torch.where(mask, (x - mean) ** 2, zero).sum(dims, keepdim=True) / n
+    return (x - mean) / (variance.sqrt() + 1e-5)
+
+
+def check_outputs(outputs: Mapping[str, Output]) -> None:
+    """Refuse outputs whose loss or metrics are not for their target, or that share a name.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    seen: dict[str, str] = {}
+    for name, output in outputs.items():
+        target = output.target
+        choices: list[tuple[Component, frozenset[str]]] = [(output.criterion, frozenset({output.criterion.space}))]
+        choices += [(metric, metric.spaces) for metric in output.figures]
+        for choice, spaces in choices:
+            if target.space not in spaces:
+                raise ValueError(
+                    f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
+                    f"and target {target.type!r} is {target.space}"
+                )
+        rated = target.signal(1.0).rate is not None
+        for metric in output.figures:
+            if metric.once_per_clip and rated:
+                raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
+        for column in target.outputs:
+            if column in seen:
+                raise ValueError(f"targets {seen[column]!r} and {name!r} both predict {column!r}; rename one")
+            seen[column] = name

@@ -1,0 +1,31 @@
+"""Every test runs with the shapes in annotations checked, and with its own cache folder."""
+
+import os
+import pkgutil
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+SRC = Path(__file__).parents[1] / "src"
+
+# Packages' __init__ files name tensors in quotes, without importing torch; their modules are checked.
+_modules = [m.name for m in pkgutil.walk_packages([str(SRC)]) if not m.ispkg]
+install_import_hook(_modules, "beartype.beartype")
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["WANDB_MODE"] = "offline"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TYMPAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real recordings, where the machine has them."""
+    folder = Path(os.environ.get("TYMPAN_TEST_DATA", SRC.parents[1] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("real recordings are not here: set TYMPAN_TEST_DATA to their folder")
+    return folder
