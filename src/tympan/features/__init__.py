@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Feature(Component):
     """A representation of sound; the module it builds takes a float32 waveform `(batch, 1, samples)`."""
 
-    package: ClassVar[str] = "tympan.features"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.features",)
 
     normalize: Literal["none", "peak"] = "peak"
     """What is done to each clip's waveform first: nothing, or scaled to a largest magnitude of 1."""
