@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from pydantic import Field
+
 from ..component import Component
 from ..signals import Signal
 
@@ -21,10 +23,13 @@ Space = Literal["real", "binary", "class"]
 class Target(Component):
     """The quantity predicted: how it is encoded for the loss and decoded for people."""
 
-    package: ClassVar[str] = "tympan.objectives.targets"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.objectives.targets",)
     space: ClassVar[Space]
     default_loss: ClassVar[str]
     default_metrics: ClassVar[tuple[str, ...]]
+
+    rate: float | None = Field(default=None, gt=0)
+    """Values per second (Hz); by default one value per clip."""
 
     @property
     @abstractmethod
@@ -78,7 +83,7 @@ class Target(Component):
 class Loss(Component):
     """How wrong a prediction is, averaged over what is known."""
 
-    package: ClassVar[str] = "tympan.objectives.losses"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.objectives.losses",)
     space: ClassVar[Space]
     """The space of the targets that it is for."""
 
@@ -123,7 +128,7 @@ class Loss(Component):
 class Metric(Component):
     """A figure for people, from one small row per recording and output; frames are never kept."""
 
-    package: ClassVar[str] = "tympan.objectives.metrics"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.objectives.metrics",)
     spaces: ClassVar[frozenset[Space]]
     """The spaces of the targets that it is for."""
     higher_is_better: ClassVar[bool]

@@ -1,0 +1,29 @@
+"""Coefficient of determination."""
+
+import numpy as np
+from jaxtyping import Float
+
+from .. import Metric
+
+
+class R2(Metric):
+    """1 - (squared error) / (squared deviation of the truth from its mean), over all known frames of all recordings.
+
+    Undefined for one value, and for a truth that never varies.
+    """
+
+    spaces = frozenset({"real"})
+    higher_is_better = True
+
+    def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
+        # Deviations from the first value, so that a large offset costs no digits and a constant has exactly none.
+        y = truth - truth[0]
+        error = ((prediction[0] - truth) ** 2).sum()
+        return float(len(y)), float(truth[0] + y.mean()), float(((y - y.mean()) ** 2).sum()), float(error)
+
+    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
+        n, mean, within, error = rows.T
+        shift = mean - mean[0]
+        # Parallel variance (Chan, Golub & LeVeque 1983): within recordings, and between their means.
+        variation = within.sum() + (n * (shift - (n * shift).sum() / n.sum()) ** 2).sum()
+        return float(1 - error.sum() / variation) if variation > 0 else float("nan")

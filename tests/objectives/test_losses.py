@@ -1,0 +1,152 @@
+"""What every loss promises, against torch and numpy written out by hand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tympan.objectives import Loss
+
+BATCH, CHANNELS, FRAMES = 4, 3, 6
+
+
+def pair(space: str, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A random prediction, a target, and the prediction that is perfect for it."""
+    g = torch.Generator().manual_seed(seed)
+    prediction = torch.randn(BATCH, CHANNELS, FRAMES, generator=g)
+    if space == "real":
+        target = torch.randn(BATCH, CHANNELS, FRAMES, generator=g)
+        return prediction, target, target.clone()
+    if space == "binary":
+        target = torch.randint(2, (BATCH, CHANNELS, FRAMES), generator=g).float()
+        return prediction, target, 40 * target - 20
+    target = torch.randint(CHANNELS, (BATCH, 1, FRAMES), generator=g).float()
+    return prediction, target, 40 * (torch.arange(CHANNELS)[None, :, None] == target).float()
+
+
+every = pytest.mark.parametrize("name", Loss.names())
+
+
+@every
+def test_least_at_perfection(name):
+    loss = Loss.find(name)()
+    for seed in range(10):
+        prediction, target, perfect = pair(loss.space, seed)
+        worse = perfect + 0.5 * prediction if loss.space == "real" else prediction
+        assert loss(perfect, target) < loss(worse, target)
+
+
+@every
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), -float("inf"), 3e38])
+def test_the_unknown_has_no_gradient_whatever_is_predicted_there(name, poison):
+    loss = Loss.find(name)()
+    prediction, target, _ = pair(loss.space)
+    target[0], target[1, :, 2:4] = torch.nan, torch.nan
+    unknown = target.isnan().expand_as(prediction)
+    clean = prediction.clone().requires_grad_()
+    poisoned = torch.where(unknown, poison, prediction).requires_grad_()
+    values = [loss(p, target) for p in (clean, poisoned)]
+    gradients = [torch.autograd.grad(v, p)[0] for v, p in zip(values, (clean, poisoned), strict=True)]
+    assert torch.equal(*values)
+    assert torch.equal(*gradients)
+    assert gradients[1].isfinite().all()
+    assert (gradients[1][unknown] == 0).all()
+    assert (gradients[1][~unknown] != 0).any()
+
+
+@every
+def test_nothing_known_is_zero_and_still_has_a_gradient(name):
+    loss = Loss.find(name)()
+    prediction, target, _ = pair(loss.space)
+    prediction.requires_grad_()
+    value = loss(prediction, torch.full_like(target, torch.nan))
+    value.backward()
+    assert value == 0
+    assert (prediction.grad == 0).all()
+
+
+@every
+def test_parts_add_up_by_the_count_of_the_whole(name):
+    loss = Loss.find(name)()
+    prediction, target, _ = pair(loss.space)
+    per_value = loss.values(prediction, target, torch.ones_like(target, dtype=torch.bool))
+    count = torch.tensor(per_value.numel())
+    parts = [loss(prediction[i : i + 1], target[i : i + 1], count) for i in range(BATCH)]
+    assert sum(parts).item() == pytest.approx(loss(prediction, target).item(), rel=1e-5)
+
+
+@every
+def test_survives_json(name):
+    loss = Loss.find(name)()
+    assert Loss.model_validate_json(loss.model_dump_json()) == loss == loss.fit(pair(loss.space)[1])
+
+
+numbers = st.floats(-50, 50, width=32)
+few = settings(max_examples=40, deadline=None)
+
+
+@few
+@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=12), st.floats(0.1, 5))
+def test_errors_of_quantities_equal_their_formulas(pairs, delta):
+    p, t = np.array(pairs, np.float64).T
+    e = np.abs(p - t)
+    huber = np.where(e < delta, e**2 / 2, delta * (e - delta / 2))
+    as_tensor = [torch.tensor(x, dtype=torch.float32)[None, None] for x in (p, t)]
+    for choice, expected in (("mse", e**2), ("l1", e), ({"type": "huber", "delta": delta}, huber)):
+        value = Loss.model_validate(choice)(*as_tensor).item()
+        assert value == pytest.approx(expected.mean(), rel=1e-4, abs=1e-4)
+
+
+@few
+@given(st.lists(st.tuples(numbers, st.booleans()), min_size=1, max_size=12), st.floats(0.1, 10))
+def test_binary_cross_entropy_equals_its_formula(pairs, weight):
+    x, y = np.array(pairs, np.float64).T
+    expected = np.mean(weight * y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x))
+    loss = Loss.model_validate({"type": "bce", "positive_weights": [weight]})
+    value = loss(*(torch.tensor(v, dtype=torch.float32)[None, None] for v in (x, y))).item()
+    assert value == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@few
+@given(
+    st.lists(st.tuples(numbers, numbers, numbers, st.integers(0, 2)), min_size=1, max_size=12),
+    st.sampled_from([0.0, 0.1]),
+    st.sampled_from([None, (0.5, 1.0, 3.0)]),
+)
+def test_cross_entropy_equals_its_formula(rows, smoothing, weights):
+    table = np.array(rows, np.float64)
+    x, y = table[:, :3], table[:, 3].astype(int)
+    logp = x - np.logaddexp.reduce(x, axis=1, keepdims=True)
+    w = np.array(weights or (1, 1, 1))
+    q = np.eye(3)[y] * (1 - smoothing) + smoothing / 3
+    expected = -(q * w * logp).sum(1).mean()
+    loss = Loss.model_validate({"type": "cross_entropy", "label_smoothing": smoothing, "class_weights": weights})
+    value = loss(torch.tensor(x.T[None], dtype=torch.float32), torch.tensor(y[None, None], dtype=torch.float32)).item()
+    assert value == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_automatic_weights_balance_what_is_known():
+    nan = float("nan")
+    targets = torch.tensor([[1, 0, 1, nan, 0], [0, 0, 1, nan, 1], [0, nan, 1, nan, 0], [0, 0, 1, nan, 0]])[:, :, None]
+    fitted = Loss.model_validate({"type": "bce", "positive_weights": "auto"}).fit(targets)
+    assert fitted.positive_weights == (3.0, 1.0, 1.0, 1.0, 3.0)
+    rare = torch.cat([torch.ones(1, 1, 1), torch.zeros(999, 1, 1)])
+    assert Loss.model_validate({"type": "bce", "positive_weights": "auto"}).fit(rare).positive_weights == (100.0,)
+
+    classes = torch.tensor([0, 0, 0, 2, nan])[:, None, None]
+    fitted = Loss.model_validate({"type": "cross_entropy", "class_weights": "auto"}).fit(classes)
+    assert fitted.class_weights == pytest.approx((2 / 3, 1.0, 2.0))
+    assert Loss.model_validate_json(fitted.model_dump_json()) == fitted
+
+
+@pytest.mark.parametrize("kind", [("bce", "positive_weights"), ("cross_entropy", "class_weights")])
+def test_weights_that_do_not_fit_are_refused(kind):
+    name, field = kind
+    prediction, target, _ = pair(Loss.find(name).space)
+    with pytest.raises(ValueError, match="call fit"):
+        Loss.model_validate({"type": name, field: "auto"})(prediction, target)
+    with pytest.raises(ValueError, match=f"{field} has 2 numbers for 3"):
+        Loss.model_validate({"type": name, field: [1, 2]})(prediction, target)
+    with pytest.raises(ValueError):
+        Loss.model_validate({"type": name, field: [1, -2, 1]})

@@ -1,0 +1,235 @@
+"""What every target promises, and what each kind reads and refuses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tympan.component import AssumptionWarning
+from tympan.objectives import Loss, Metric, Target
+
+
+@dataclass
+class Sample:
+    """A configuration, training values to fit it with, and the truth that the first of them stands for."""
+
+    config: dict[str, Any]
+    training: list[dict[str, Any]]
+    truth: dict[str, list[float]]
+    tolerance: float = 0.0
+
+
+SAMPLES = {
+    "continuous": [
+        Sample(
+            {"quantities": {"diameter": "m", "aspect": ""}},
+            [{"diameter": 0.3, "aspect": "1.5"}, {"diameter": 0.4, "aspect": 2}, {"diameter": None}],
+            {"diameter": [0.3], "aspect": [1.5]},
+            1e-6,
+        ),
+        Sample(
+            {"quantities": {"frequency": "Hz"}, "scale": "log"},
+            [{"frequency": 440.0}, {"frequency": 55}, {"frequency": 1.0}],
+            {"frequency": [440.0]},
+            1e-3,
+        ),
+        Sample(
+            {"quantities": {"eda": "µS"}, "rate": 4},
+            [{"eda": np.array([1e4 + 1, np.nan, 1e4 + 2])}, {"eda": np.array([1e4])}],
+            {"eda": [1e4 + 1, np.nan, 1e4 + 2]},
+            1e-3,
+        ),
+    ],
+    "binary": [
+        Sample({}, [{"a": True, "b": "0"}, {"a": 0, "c": "TRUE", "b": np.float32("nan")}], {"a": [1], "b": [0]}),
+        Sample({"labels": ["b"]}, [{"a": "free text", "b": "0"}], {"b": [0]}),
+        Sample(
+            {"rate": 10},
+            [{"voiced": np.array([0, 1, np.nan]), "loud": [True, None, "false"]}],
+            {"voiced": [0, 1, np.nan], "loud": [1, np.nan, 0]},
+        ),
+    ],
+    "categorical": [
+        Sample({"column": "shape"}, [{"shape": "star"}, {"shape": "circle"}, {"shape": ""}], {"shape": [1]}),
+        Sample({"column": "part"}, [{"part": 2.0}, {"part": "10"}, {"part": float("nan")}], {"part": [0]}),
+        Sample({"column": "x", "classes": [3, 1]}, [{"x": 1}, {"x": "3"}], {"x": [1]}),
+        Sample(
+            {"column": "chord", "rate": 2}, [{"chord": ["G", "", "C"]}, {"chord": ["C"]}], {"chord": [1, np.nan, 0]}
+        ),
+    ],
+}
+
+
+def samples(name: str) -> list[Sample]:
+    assert name in SAMPLES, f"add a sample of target {name!r} to SAMPLES in {__file__}"
+    return SAMPLES[name]
+
+
+def fitted(name: str, sample: Sample) -> Target:
+    return Target.model_validate({"type": name, **sample.config}).fit(sample.training)
+
+
+every = pytest.mark.parametrize("name", Target.names())
+
+
+@every
+def test_truth_of_the_encoded_values_is_the_values(name):
+    for sample in samples(name):
+        target = fitted(name, sample)
+        encoded = target.encode(sample.training[0])
+        truth = target.truth(encoded[None])
+        assert tuple(truth) == target.outputs
+        for output, expected in sample.truth.items():
+            assert truth[output].shape == (1, 1, len(expected))
+            np.testing.assert_allclose(truth[output][0, 0], expected, rtol=0, atol=sample.tolerance)
+
+
+@every
+def test_what_is_missing_is_unknown(name):
+    for sample in samples(name):
+        target = fitted(name, sample)
+        for nothing in ({}, *({k: v for k in sample.training[0]} for v in (None, "", float("nan")))):
+            assert target.encode(nothing).isnan().all()
+
+
+@every
+def test_fit_survives_json_and_a_second_fit(name):
+    for sample in samples(name):
+        target = fitted(name, sample)
+        again = Target.model_validate_json(target.model_dump_json())
+        assert again == target == target.fit(sample.training)
+        np.testing.assert_array_equal(again.encode(sample.training[0]), target.encode(sample.training[0]))
+
+
+@every
+def test_signal_prediction_and_columns_agree(name):
+    for sample in samples(name):
+        target = fitted(name, sample)
+        signal = target.signal(2.0)
+        decoded = target.decode(torch.randn(3, len(signal.channels), signal.frames))
+        assert tuple(decoded) == target.outputs == tuple(target.unit)
+        assert all(d.shape[0] == 3 and d.shape[2] == signal.frames and np.isfinite(d).all() for d in decoded.values())
+        table = target.columns({output: d[0] for output, d in decoded.items()})
+        assert {len(column) for column in table.values()} == {signal.frames}
+        for output in target.outputs:
+            (heading,) = [h for h in table if h.split(" (")[0] == output]
+            assert target.unit[output] in heading
+
+
+@every
+def test_default_loss_and_metrics_are_for_the_target(name):
+    target = Target.find(name)
+    assert Loss.find(target.default_loss).space == target.space
+    assert all(target.space in Metric.find(metric).spaces for metric in target.default_metrics)
+
+
+def test_the_network_sees_zero_mean_and_unit_deviation():
+    values = [{"d": x, "eda": y} for x, y in zip(range(1, 9), "31415926", strict=True)]
+    for scale in ("linear", "log"):
+        target = Target.model_validate({"type": "continuous", "quantities": ["d", "eda"], "scale": scale}).fit(values)
+        x = torch.stack([target.encode(v) for v in values])
+        np.testing.assert_allclose(x.mean(0), np.zeros((2, 1)), atol=1e-6)
+        np.testing.assert_allclose(x.std(0, correction=0), np.ones((2, 1)), atol=1e-6)
+
+
+def test_columns_have_units_and_times():
+    target = Target.model_validate({"type": "continuous", "quantities": {"eda": "µS"}, "rate": 4})
+    assert target.columns({"eda": np.array([[1.0, 2.0, 3.0]])}) == {
+        "time (s)": [0.0, 0.25, 0.5],
+        "eda (µS)": [1.0, 2.0, 3.0],
+    }
+    target = Target.model_validate({"type": "categorical", "column": "shape", "classes": ["a", "b"]})
+    decoded = target.decode(torch.tensor([[[0.0], [torch.log(torch.tensor(3.0))]]]))
+    table = target.columns({k: v[0] for k, v in decoded.items()})
+    assert table["shape"] == ["b"]
+    assert table["shape probability"] == pytest.approx([0.75])
+
+
+def test_binary_decodes_to_probabilities():
+    target = Target.model_validate({"type": "binary", "labels": ["a", "b"]})
+    decoded = target.decode(torch.tensor([[[0.0], [-1000.0]]]))
+    assert (decoded["a"].item(), decoded["b"].item()) == (0.5, 0.0)
+
+
+def test_classes_that_are_numbers_are_in_numerical_order():
+    target = Target.model_validate({"type": "categorical", "column": "x"})
+    assert target.fit([{"x": v} for v in (10, "9", 1.0)]).classes == ("1", "9", "10")
+    assert target.fit([{"x": v} for v in (10, "9", "b")]).classes == ("10", "9", "b")
+
+
+def test_a_constant_quantity_is_said():
+    target = Target.model_validate({"type": "continuous", "quantities": ["d"]})
+    with pytest.warns(AssumptionWarning, match="'d' is the same"):
+        assert target.fit([{"d": 0.1}] * 3).std == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("config", "values", "message"),
+    [
+        ({"type": "continuous", "quantities": ["d"]}, {"d": "wide"}, "'d' is 'wide', which is no number"),
+        ({"type": "continuous", "quantities": ["d"]}, {"d": float("inf")}, "'d' is infinite"),
+        ({"type": "continuous", "quantities": ["d"]}, {"d": np.zeros((2, 2))}, "'d' is an array of shape"),
+        ({"type": "continuous", "quantities": ["d"]}, {"d": [1.0, 2.0]}, "'d' has 2 frames, and no `rate`"),
+        ({"type": "continuous", "quantities": ["d"], "rate": 4}, {"d": 3}, "'d' is the one value 3, and `rate`"),
+        ({"type": "continuous", "quantities": ["d"], "scale": "log"}, {"d": 0}, "'d' is 0.0, which has no logarithm"),
+        (
+            {"type": "continuous", "quantities": ["d", "e"], "rate": 4},
+            {"d": [1.0, 2.0], "e": [1.0, 2.0, 3.0]},
+            "different numbers of frames",
+        ),
+        ({"type": "binary", "labels": ["a"]}, {"a": 0.5}, "label 'a' is 0.5, which is neither 0 nor 1"),
+        ({"type": "binary", "labels": ["a"]}, {"a": "yes"}, "label 'a' is 'yes'"),
+        ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": [0, 2]}, "label 'a' is .0, 2., which is neither"),
+        ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": 1}, "label 'a' is the one value 1, and `rate`"),
+        (
+            {"type": "categorical", "column": "c", "classes": ["drum", "bell"]},
+            {"c": "drun"},
+            "drum, bell; did you mean",
+        ),
+    ],
+)
+def test_values_that_cannot_be_held_are_named(config, values, message):
+    with pytest.raises(ValueError, match=message):
+        Target.model_validate(config).encode(values)
+
+
+@pytest.mark.parametrize(
+    ("config", "training", "message"),
+    [
+        ({"type": "continuous", "quantities": ["d"]}, [{"e": 1}], "'d' is unknown in every training example"),
+        ({"type": "binary", "labels": ["a", "b"]}, [{"a": 1, "b": None}], "'b' is unknown in every training example"),
+        ({"type": "binary"}, [], "without any label"),
+        ({"type": "binary"}, [{"overall": 1}], "may be called 'overall'"),
+        ({"type": "categorical", "column": "c"}, [{"c": "a"}, {"c": None}], "holds 1 classes"),
+        ({"type": "categorical", "column": "c", "classes": ["a", "b"]}, [{"c": "z"}], "none of the classes a, b"),
+    ],
+)
+def test_training_parts_that_cannot_be_learned_from_are_refused(config, training, message):
+    with pytest.raises(ValueError, match=message):
+        Target.model_validate(config).fit(training)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"type": "continuous", "quantities": {}},
+        {"type": "continuous", "quantities": ["d", "d"]},
+        {"type": "continuous", "quantities": ["d"], "rate": 0},
+        {"type": "continuous", "quantities": ["d"], "mean": [1.0], "std": [0.0]},
+        {"type": "continuous", "quantities": ["d"], "mean": [1.0, 2.0], "std": [1.0, 1.0]},
+        {"type": "binary", "labels": ["a", " "]},
+        {"type": "categorical", "column": "c", "classes": ["a"]},
+        {"type": "categorical", "column": "c", "classes": ["1", 1.0]},
+    ],
+)
+def test_configurations_without_meaning_are_refused(config):
+    with pytest.raises(ValueError):
+        Target.model_validate(config)
+
+
+@pytest.mark.parametrize("config", [{"type": "binary"}, {"type": "categorical", "column": "c"}])
+def test_what_is_not_fitted_has_no_signal(config):
+    with pytest.raises(ValueError, match="call fit"):
+        Target.model_validate(config).signal(1.0)
