@@ -1,0 +1,161 @@
+"""Recordings <-> waveforms: decode a part, mix channels down, resample, write."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import numpy as np
+import soundfile
+import soxr
+from jaxtyping import Float, Shaped
+
+from . import cache, storage
+from .decode import RATES, Sound, opened
+
+MAX_DECODED_BYTES = 2 << 30
+"""The most memory (bytes) that one read may take as float32, so that a small file cannot fill it."""
+MARGIN = 256
+"""Samples, at the lower of two rates, that reach into each other through soxr's HQ filter (128 leave 4e-7)."""
+BLOCK = 1 << 16
+"""Frames written at once: libsndfile breaks down at millions."""
+
+Mix = Literal["mean", "sum", "first", "keep"]
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a recording says of itself."""
+
+    sample_rate: int
+    """Samples per second (Hz)."""
+    channels: int
+    samples: int
+    """Samples in each channel."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.samples / self.sample_rate
+
+
+def info(uri: str | Path) -> Info:
+    """Rate, channels and length of a recording, without decoding where its header tells.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is empty, no sound, truncated, or its header cannot be true.
+    """
+    with opened(cache.local(uri), str(uri)) as sound:
+        found = Info(sound.sample_rate, sound.channels, sound.count())
+    if found.samples == 0:
+        raise ValueError(f"{uri} holds no sound (0 samples); record it again")
+    return found
+
+
+def read(
+    uri: str | Path,
+    sample_rate: int | None = None,
+    channels: Mix = "mean",
+    start: float = 0.0,
+    duration: float | None = None,
+) -> Float[np.ndarray, "channels samples"]:
+    """Decode a recording, or a part of it: float32, nominally within -1 and 1.
+
+    A part is what the whole would have there, within 1e-3, and costs only its own length where the format can seek.
+
+    Args:
+        sample_rate: samples per second (Hz) to resample to (soxr HQ); the file's own by default.
+        channels: the mean or the sum of them, the first, or all.
+        start: seconds.
+        duration: seconds; to the end by default, and fewer near the end.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is unusable, or larger than `MAX_DECODED_BYTES`; the message names the file and what to do.
+    """
+    if not (0 <= start < math.inf) or (duration is not None and not 0 < duration < math.inf):
+        raise ValueError(f"{uri} from {start} s for {duration} s: start may not be negative, duration is positive")
+    with opened(cache.local(uri), str(uri)) as sound:
+        rate = sample_rate or sound.sample_rate
+        first = round(start * rate)
+        last = None if duration is None else first + max(round(duration * rate), 1)
+        waveform = _part(sound, str(uri), rate, channels, first, last)
+    if waveform.shape[1] == 0:
+        what = f"ends before {start} s; start earlier" if start else "holds no sound (0 samples); record it again"
+        raise ValueError(f"{uri} {what}")
+    return waveform
+
+
+def _part(
+    sound: Sound, name: str, rate: int, mix: Mix, first: int, last: int | None
+) -> Float[np.ndarray, "channels samples"]:
+    """Samples `first` to `last` at `rate`, of a part that begins where samples of both rates coincide."""
+    own, common = sound.sample_rate, math.gcd(rate, sound.sample_rate)
+    margin = 0 if rate == own else MARGIN * max(own // rate, 1)
+    begin = max(first * own // rate - margin, 0) // (own // common) * (own // common)
+    end = math.inf if last is None else -(-last * own // rate) + margin
+    end = min(end, math.inf if sound.samples is None else sound.samples)
+    floats = max(sound.channels, (sound.channels if mix == "keep" else 1) * rate / own)
+    most = int(MAX_DECODED_BYTES / (4 * floats))
+    wanted = int(min(end, begin + most + 1))
+    if wanted <= begin:
+        return np.zeros((1, 0), np.float32)
+    frames = sound.read(begin, wanted) if wanted - begin <= most or sound.samples is None else None
+    if frames is None or len(frames) > most:
+        raise ValueError(
+            f"{name} is longer than {MAX_DECODED_BYTES >> 20} MiB can hold when decoded ({most:,} samples of "
+            f"{sound.channels} channels); read a part of it (start, duration), or split the file"
+        )
+    mixed = _mix(frames, mix)
+    if not (np.isfinite(mixed.min(initial=0)) and np.isfinite(mixed.max(initial=0))):
+        raise ValueError(f"{name} holds NaN or infinite samples; export it again")
+    if rate != own and len(mixed):
+        mixed = soxr.resample(mixed, own, rate, quality="HQ")
+    offset = first - begin * rate // own
+    return np.ascontiguousarray(mixed[offset : None if last is None else offset + last - first].T)
+
+
+def _mix(frames: Shaped[np.ndarray, "frames channels"], mix: Mix) -> Float[np.ndarray, "frames mixed"]:
+    scale = np.float32(1 / 32768 if frames.dtype == np.int16 else 1)
+    if mix == "first":
+        frames = frames[:, :1]
+    floats = frames.astype(np.float32, copy=False)
+    if mix in ("mean", "sum") and frames.shape[1] > 1:
+        weight = scale / frames.shape[1] if mix == "mean" else scale
+        return (floats @ np.full(frames.shape[1], weight, np.float32))[:, None]  # 60 times as fast as mean(1)
+    return floats if scale == 1 else floats * scale
+
+
+def write(
+    path: str | Path,
+    waveform: Float[np.ndarray, "channels samples"] | Float[np.ndarray, "samples"],
+    sample_rate: int,
+    subtype: Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"] = "PCM_24",
+) -> None:
+    """Write a wav or flac file, as its suffix says, whole or not at all.
+
+    Raises:
+        ValueError: another suffix, a subtype that it cannot hold, samples that are not finite, or that would clip.
+    """
+    format = {".wav": "WAV", ".flac": "FLAC"}.get(Path(path).suffix.lower())
+    if format is None:
+        raise ValueError(f"{path} should end in .wav or .flac")
+    if not soundfile.check_format(format, subtype):
+        raise ValueError(f"{path}: {format} cannot hold {subtype}; write PCM_24, or a .wav file")
+    if not RATES[0] <= sample_rate <= RATES[1]:
+        raise ValueError(f"{path}: a sample rate is {RATES[0]} to {RATES[1]} Hz, not {sample_rate}")
+    frames = np.atleast_2d(np.asarray(waveform, np.float32)).T
+    peak = float(np.abs(frames).max(initial=0))
+    if frames.size == 0 or not math.isfinite(peak):
+        raise ValueError(f"{path} would hold {'NaN or infinite' if frames.size else 'no'} samples")
+    if subtype != "FLOAT" and peak > 1:
+        raise ValueError(f"{path} would clip: the peak is {peak:.4g}, {subtype} holds 1; scale it, or write FLOAT")
+    if frames.nbytes > 0xFFFF0000 and format == "WAV":
+        format = "RF64"  # what a wav is called above 4 GiB
+    with (
+        storage.open_binary(path, "wb") as file,
+        soundfile.SoundFile(cast(BinaryIO, file), "w", sample_rate, frames.shape[1], subtype, format=format) as sound,
+    ):
+        for block in range(0, len(frames), BLOCK):
+            sound.write(frames[block : block + BLOCK])

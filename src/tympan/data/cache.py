@@ -1,0 +1,151 @@
+"""Fetch once, decode once, read many: entries named by what they hold, put into place whole."""
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import time
+import tokenize
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from . import storage
+from .client import call, fault, split
+
+FORMAT = 1
+"""Of what `decoded` keeps; another number makes everything again."""
+VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "Last-Modified", "updated", "created", "mtime")
+"""By what file systems tell the versions of a file apart."""
+STALE = 86400.0
+"""Seconds after which a half-written file of another machine has no writer any more."""
+
+_known: dict[str, tuple[int | None, str]] = {}
+_swept: set[tuple[int, Path]] = set()
+
+
+def folder() -> Path:
+    """Where the cache is: `TYMPAN_CACHE`, or `~/.cache/tympan`."""
+    return Path(os.environ.get("TYMPAN_CACHE") or "~/.cache/tympan").expanduser()
+
+
+def local(uri: str | Path) -> Path:
+    """A path at which the file can be read: a local one as it is, a remote one after it is fetched, once.
+
+    A process asks once which version of a remote file there is: a run does not see it change.
+
+    Raises:
+        OSError: it is missing, may not be read, cannot be reached, or does not fit on the disk; the message names it.
+    """
+    if not storage.is_remote(uri):
+        return storage.local_path(uri)
+    size, name = _version(uri)
+    path = folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}"
+    if not path.is_file() or size not in (None, path.stat().st_size):
+        with _room(uri, path, size or 0) as written:
+            call(uri, lambda client, remote: _fetch(client, remote, written, size))
+    return path
+
+
+def decoded(
+    uri: str | Path, sample_rate: int, channels: str, read: Callable[[], Float[np.ndarray, "channels samples"]]
+) -> Float[np.ndarray, "channels samples"]:
+    """The decoded sound of a file, mapped from the disk: float32, read-only; copy what is changed or given to torch.
+
+    Args:
+        sample_rate: samples per second (Hz) of what `read` returns; with `channels` and the version of the file it
+            names the entry.
+        read: decodes the file; called when there is no sound entry yet.
+
+    Raises:
+        OSError: there is no room for it; or as `local` does.
+    """
+    path = folder() / "decoded" / f"{_version(uri)[1]}-{sample_rate}-{channels}-{FORMAT}.npy"
+    found = _mapped(path)
+    if found is None:
+        sound = np.ascontiguousarray(read(), np.float32)
+        with _room(uri, path, sound.nbytes) as written:
+            np.save(written, sound, allow_pickle=False)
+        found = _mapped(path)
+    if found is None:
+        raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
+    return found
+
+
+def _version(uri: str | Path) -> tuple[int | None, str]:
+    """Size (bytes) and a name that another version of the file would not have."""
+    known = _known.get(str(uri))
+    if known is None:
+        info = storage.info(uri)
+        version = [*split(uri), info.get("size"), *(info[name] for name in VERSIONS if name in info)]
+        known = info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
+        if split(uri)[0] not in ("file", "memory"):  # those cost nothing to ask
+            _known[str(uri)] = known
+    return known
+
+
+def _fetch(client: Any, remote: str, written: Path, size: int | None) -> None:
+    client.get_file(remote, str(written))
+    if size not in (None, written.stat().st_size):
+        raise ConnectionError(f"{written.stat().st_size} bytes came instead of {size}")
+
+
+def _mapped(path: Path) -> np.ndarray | None:
+    """The entry, if it is whole."""
+    try:
+        sound = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError):  # what numpy raises at broken headers
+        return None
+    return sound if sound.dtype == np.float32 and sound.ndim == 2 and sound.flags.c_contiguous else None
+
+
+@contextmanager
+def _room(uri: str | Path, path: Path, size: int) -> Iterator[Path]:
+    """Where to write an entry aside, once there is room for it and nothing is left of writers that died."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+    except OSError as error:
+        raise fault(path.parent, error) from error
+    try:
+        if size > shutil.disk_usage(path.parent).free:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        with storage.aside(path) as written:
+            yield written
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and type(error) is not OSError:
+            raise
+        free = shutil.disk_usage(path.parent).free
+        raise OSError(
+            errno.ENOSPC,
+            f"{uri} could not be kept ({error.strerror or error}): it needs {size:,} bytes in {path.parent}, "
+            f"where {free:,} are free; make room, or set TYMPAN_CACHE to a folder on another disk",
+        ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Delete, once in a process, what writers that died have left."""
+    if (os.getpid(), folder) in _swept:
+        return
+    _swept.add((os.getpid(), folder))
+    for left in folder.glob(f"{storage.ASIDE}*"):
+        host, pid, _ = left.name.removeprefix(storage.ASIDE).rsplit("-", 2)
+        with suppress(FileNotFoundError):
+            dead = not _alive(int(pid)) if host == socket.gethostname() else time.time() - left.stat().st_mtime > STALE
+            if dead:
+                left.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,101 @@
+"""The clients behind storage: one for each process and protocol; requests made again; errors that name the file."""
+
+import errno
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+
+EXTRAS = {"s3": "s3", "gs": "gcs"}
+"""The optional dependencies that a protocol needs."""
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds, at most doubled by chance, before a request that failed is made again."""
+
+T = TypeVar("T")
+_clients: dict[tuple[int, str], Any] = {}
+
+
+def split(uri: str | Path) -> tuple[str, str]:
+    """Protocol and path of a file: `file` and an absolute path for what is local, `~` expanded.
+
+    Raises:
+        ValueError: the protocol is none of file, memory, s3, gs and https.
+    """
+    protocol, found, path = str(uri).partition("://")
+    if not found or protocol == "file":
+        return "file", os.path.abspath(os.path.expanduser(path if found else str(uri)))  # noqa: PTH100, PTH111
+    if protocol == "http":
+        raise ValueError(f"{uri} would travel unprotected over http; use its https address")
+    if protocol not in ("memory", "s3", "gs", "https"):
+        raise ValueError(f"{uri}: {protocol}:// is unknown; use a local path, memory://, s3://, gs:// or https://")
+    return protocol, str(uri) if protocol == "https" else f"/{path.strip('/')}" if protocol == "memory" else path
+
+
+def call(uri: str | Path, action: Callable[[Any, str], T]) -> T:
+    """What this process's client answers about a file; a failure that may pass is asked again, three times at most.
+
+    Raises:
+        OSError: `FileNotFoundError`, `PermissionError`, `ConnectionError` or a local one; each names the URI.
+    """
+    protocol, path = split(uri)
+    for pause in (*PAUSES, None):
+        try:
+            return action(_client(uri, protocol), path)
+        except _failures() as error:
+            named = fault(uri, error)
+            if pause is None or not isinstance(named, ConnectionError):
+                raise named from error
+            time.sleep(pause * (1 + random.SystemRandom().random()))
+    raise AssertionError("the last pause is None")
+
+
+def fault(uri: str | Path, error: BaseException) -> OSError:
+    """The error that says which file it is about, and what to do."""
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, _failures()):
+        error = error.__cause__  # fsspec calls every failure of https a missing file
+    status = getattr(error, "status", None) or getattr(error, "code", None)
+    if isinstance(error, FileNotFoundError) or status == 404:
+        relative = "://" not in str(uri) and not Path(uri).is_absolute()
+        where = f" (it was looked for in {Path.cwd()})" if relative else ""
+        return FileNotFoundError(f"{uri} does not exist{where}; check its spelling")
+    denied = isinstance(error, PermissionError) or status in (401, 403) or str(error).startswith("Forbidden")
+    if denied or "Credentials" in type(error).__name__:
+        return PermissionError(f"{uri} may not be accessed ({error}); check its permissions and your credentials")
+    if isinstance(error, OSError) and (
+        split(uri)[0] == "file" or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    ):
+        return type(error)(error.errno, f"{uri}: {error.strerror or error}")
+    return ConnectionError(f"{uri} could not be reached ({type(error).__name__}: {error}); try again later")
+
+
+def _client(uri: str | Path, protocol: str) -> Any:
+    key = os.getpid(), protocol  # a client inherited through fork talks over its parent's sockets, and fails
+    if key not in _clients:
+        options = {}
+        if protocol == "gs" and os.environ.get("STORAGE_EMULATOR_HOST"):
+            options["token"] = "anon"
+            os.environ.setdefault(
+                "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false"
+            )  # it speaks gRPC, which no emulator does
+        try:
+            _clients[key] = fsspec.filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **options)
+        except ImportError as error:
+            raise ValueError(f"{uri} needs another package: pip install 'tympan[{EXTRAS[protocol]}]'") from error
+    return _clients[key]
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What clients raise: OSError, and classes that have been imported wherever one of them was raised."""
+    classes = {
+        "aiohttp": "ClientError",
+        "botocore.exceptions": "BotoCoreError",
+        "gcsfs.retry": "HttpError",
+        "google.auth.exceptions": "GoogleAuthError",
+        "requests.exceptions": "RequestException",
+    }
+    return OSError, *(getattr(sys.modules[module], name) for module, name in classes.items() if module in sys.modules)
