@@ -1,0 +1,1 @@
+"""How drums vibrate: frequencies and shapes of modes, strikes, and the way back; numpy and scipy only."""

@@ -1,0 +1,178 @@
+"""Every synthesizer is a pure function of (seed, index) and obeys its own fields; drums sound at their known pitch."""
+
+import hashlib
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tympan.data import Synthesizer
+
+NAMES = Synthesizer.names()
+
+
+def make(name, **fields):
+    return Synthesizer.find(name)(**{"size": 7, "duration": 0.05, "seed": 3, **fields})
+
+
+def digest(example):
+    text = json.dumps([example.values, example.id, example.groups], sort_keys=True, default=np.ndarray.tolist)
+    return hashlib.sha256(text.encode() + example.waveform.tobytes()).hexdigest()
+
+
+def digests(name):
+    source = make(name)
+    return [digest(source[i]) for i in range(len(source))]
+
+
+def level(x, rate):
+    """Magnitudes of a zero-padded spectrum, and its frequencies (Hz)."""
+    n = 1 << (16 * len(x)).bit_length()
+    return np.abs(np.fft.rfft(x * np.hanning(len(x)), n)), np.fft.rfftfreq(n, 1 / rate)
+
+
+def lowest_peak(x, rate):
+    power, hz = level(x, rate)
+    peaks = (power[1:-1] > power[:-2]) & (power[1:-1] >= power[2:]) & (power[1:-1] > 0.1 * power.max())
+    return hz[1 + np.argmax(peaks)]
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return dict(zip(NAMES, pool.map(digests, NAMES), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_is_pure_in_seed_and_index(name, elsewhere):
+    source = make(name)
+    backwards = [digest(source[i]) for i in reversed(range(7))][::-1]
+    assert digests(name) == backwards == elsewhere[name]
+    if source.values(1):
+        assert make(name, seed=4)[1].values != source[1].values
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_examples_change_none(name):
+    assert digest(make(name, size=100)[5]) == digest(make(name)[5])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_example_is_what_it_declares(name):
+    source = make(name, duration="777 samples")
+    for i in range(len(source)):
+        example = source[i]
+        assert example.waveform.shape == (1, 777) and example.waveform.dtype == np.float32
+        assert np.isfinite(example.waveform).all() and 0.1 < np.abs(example.waveform).max() <= 1
+        assert source.values(i) == example.values
+        assert source.describe(i).id == example.id and source.describe(i).groups == example.groups
+        assert set(source.units) <= set(example.values) and source.group in example.groups
+    with pytest.raises(IndexError):
+        source[7]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_stay_in_their_declared_ranges(name):
+    source = make(name, size=60)
+    drawn = [source.values(i) for i in range(60)]
+    ranges = {n: getattr(source, n) for n in type(source).model_fields if n in drawn[0] and not n.startswith("strike")}
+    for field, declared in ranges.items():
+        low, high = declared if isinstance(declared, tuple) else (declared, declared)
+        values = [d[field] for d in drawn]
+        assert all(low <= v <= high for v in values)
+        assert low == high or max(values) - min(values) > (high - low) / 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_configuration_survives_json(name):
+    source = make(name)
+    assert Synthesizer.model_validate(json.loads(source.model_dump_json())) == source
+
+
+@pytest.mark.parametrize("name", ["circular_membrane", "rectangular_membrane"])
+def test_strikes_of_a_drum_share_it_and_the_first_is_in_the_centre(name):
+    source = make(name, size=10)
+    shape = [v for v in source.values(0) if not v.startswith("strike")]
+    drums = [[source.values(i)[v] for v in shape] for i in range(10)]
+    assert drums[:5] == [drums[0]] * 5 and drums[5:] == [drums[5]] * 5 and drums[0] != drums[5]
+    strikes = [tuple(v for k, v in source.values(i).items() if k.startswith("strike")) for i in range(10)]
+    centre = (0.0, 0.0) if name == "circular_membrane" else (0.5, 0.5)
+    assert strikes[0] == strikes[5] == centre and len(set(strikes)) == 9
+    assert [source.groups(i)["drum"] for i in (0, 4, 5, 9)] == ["0", "0", "1", "1"]
+
+
+@pytest.mark.parametrize("diameter", [0.1, 0.3, 1.0, 2.0])
+def test_circular_drum_sounds_at_its_pitch(diameter):
+    source = make("circular_membrane", diameter=diameter, duration=0.5)
+    truth = 2.404825557695773 * 100 / (np.pi * diameter)
+    assert source.values(0)["f0"] == pytest.approx(truth)
+    assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(truth, rel=0.005)
+
+
+@pytest.mark.parametrize(("side", "aspect"), [(0.2, 1.0), (0.5, 2.0), (1.5, 3.0)])
+def test_rectangular_drum_sounds_at_its_pitch(side, aspect):
+    source = make("rectangular_membrane", mean_side=side, aspect_ratio=aspect, duration=0.5)
+    values = source.values(0)
+    assert values["width"] * values["height"] == pytest.approx(side**2)
+    assert values["width"] / values["height"] == pytest.approx(aspect)
+    truth = 50 * np.sqrt(1 / values["width"] ** 2 + 1 / values["height"] ** 2)
+    assert values["f0"] == pytest.approx(truth)
+    assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(truth, rel=0.005)
+
+
+def test_closed_form_inverse_finds_the_diameter():
+    source = make("circular_membrane", size=30, duration=0.25)
+    for i in range(30):
+        example = source[i]
+        (heard,) = source.references(example).values()
+        assert heard["diameter"] == pytest.approx(example.values["diameter"], rel=0.01)
+
+
+@pytest.mark.parametrize("shape", ["saw", "sine", "square", "triangle"])
+def test_tone_has_its_pitch_and_no_aliases(shape):
+    source = make("tone", waveshape=shape, f0=1234.5, duration=0.5)
+    x = source[0].waveform[0]
+    assert np.abs(x).max() == pytest.approx(0.95)
+    power, hz = level(x, 48000)
+    assert hz[np.argmax(power)] == pytest.approx(1234.5, abs=1)
+    off = np.abs(hz / 1234.5 - np.round(hz / 1234.5)) * 1234.5 > 40  # between the harmonics
+    assert power[off].max() < 1e-4 * power.max()
+    assert (power[hz > 3000].max() > 1e-3 * power.max()) == (shape != "sine")
+
+
+@pytest.mark.parametrize("curve", ["quadratic", "linear", "logarithmic"])
+def test_sweep_rises_from_start_to_half_the_rate(curve):
+    x = make("sweep", curve=curve, duration=1.0, sample_rate=8000)[0].waveform[0]
+    t = np.arange(0.1, 0.95, 0.1)
+    rises = {
+        "linear": 20 + 3980 * t,
+        "quadratic": 20 + 3980 * t**2,
+        "logarithmic": 20 * 200**t,
+    }[curve]
+    for time, truth in zip(t, rises, strict=True):
+        if truth > 100:
+            middle = round(time * 8000)
+            power, hz = level(x[middle - 200 : middle + 200], 8000)
+            assert hz[np.argmax(power)] == pytest.approx(truth, rel=0.05, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("circular_membrane", {"diameter": (0.001, 1.0)}, "not below half the sample rate"),
+        ("circular_membrane", {"diameter": (2.0, 1.0)}, "in order"),
+        ("circular_membrane", {"tension": 0.0}, "above 0"),
+        ("circular_membrane", {"strike_r": (0.0, 1.5)}, "within 0 and 1"),
+        ("circular_membrane", {"high_decay_time": 3.0}, "cannot ring longer"),
+        ("rectangular_membrane", {"aspect_ratio": 1e6}, "not below half the sample rate"),
+        ("rectangular_membrane", {"modes": (0, 3)}, "1 or more"),
+        ("tone", {"f0": 24000.0}, "half the sample rate"),
+        ("sweep", {"start": 24000.0}, "half the sample rate"),
+    ],
+)
+def test_impossible_sounds_are_refused(name, fields, message):
+    with pytest.raises(ValidationError, match=message):
+        make(name, **fields)
