@@ -47,6 +47,8 @@ class Description:
 class Source(Component):
     """A finite, indexable collection of examples; example i is a pure function of the fields and of i."""
 
+    packages: ClassVar[tuple[str, ...]] = ("tympan.data.datasets", "tympan.data.synthesizers")
+
     sample_rate: int = Field(gt=0)
     """Samples per second (Hz) of what the source gives, whatever its files have."""
     duration: Length
@@ -127,7 +129,7 @@ class Source(Component):
 class Dataset(Source):
     """A source of recordings."""
 
-    package: ClassVar[str] = "tympan.data.datasets"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.data.datasets",)
 
 
 class Synthesizer(Source):
@@ -137,7 +139,7 @@ class Synthesizer(Source):
     and from `self.generator(...)` for what several examples share; never from a global one.
     """
 
-    package: ClassVar[str] = "tympan.data.synthesizers"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.data.synthesizers",)
 
     sample_rate: int = Field(default=48000, gt=0)
     """Samples per second (Hz)."""
@@ -201,7 +203,7 @@ class Synthesizer(Source):
 class Augmentation(Component):
     """A random change of the sound or of its features, in training only: pure in (seed, epoch, index)."""
 
-    package: ClassVar[str] = "tympan.data.augmentations"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.data.augmentations",)
     on: ClassVar[Literal["waveform", "features"]]
     """What is changed."""
     draws: ClassVar[int]

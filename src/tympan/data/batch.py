@@ -43,7 +43,7 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         index = int(self._plan[1][place])
         example = self.source.clip(index, epoch, self.seed)
         return {
-            "waveform": torch.from_numpy(np.ascontiguousarray(example.waveform)),
+            "waveform": torch.from_numpy(np.array(example.waveform, np.float32)),
             "key": torch.tensor([epoch, index]),
             "target": self.encode(example),
         }
@@ -64,18 +64,21 @@ class Collate:
         for name in items[0]["target"]:
             rows = [item["target"][name] for item in items]
             frames = max(row.shape[-1] for row in rows)
-            target[name] = torch.stack([self._pad(row, frames, float("nan")) for row in rows])
+            target[name] = torch.stack([pad(row, frames, self.padding, float("nan")) for row in rows])
         return {
-            "waveform": torch.stack([self._pad(item["waveform"], self.samples, 0.0) for item in items]),
+            "waveform": torch.stack([pad(item["waveform"], self.samples, self.padding) for item in items]),
             "samples": torch.tensor([item["waveform"].shape[-1] for item in items]),
             "key": torch.stack([item["key"] for item in items]),
             "target": target,
         }
 
-    def _pad(self, x: Float[Tensor, "channels frames"], frames: int, fill: float) -> Float[Tensor, "channels padded"]:
-        missing = frames - x.shape[-1]
-        sides = (missing, 0) if self.padding == "left" else (0, missing)
-        return torch.nn.functional.pad(x, sides, value=fill) if missing else x
+
+def pad(
+    x: Float[Tensor, "channels frames"], frames: int, side: Literal["left", "right"], fill: float = 0.0
+) -> Float[Tensor, "channels {frames}"]:
+    """Lengthened to `frames` on one side."""
+    missing = frames - x.shape[-1]
+    return torch.nn.functional.pad(x, (missing, 0) if side == "left" else (0, missing), value=fill) if missing else x
 
 
 def real(

@@ -44,7 +44,7 @@ def cut(
 ) -> Float[np.ndarray, "channels clip"]:
     """The clip of a waveform that is already decoded."""
     if source.crop == "onset":
-        first = onset(waveform, source.sample_rate)
+        first = onset(waveform, float(source.sample_rate))
     else:
         first = start(source, waveform.shape[1], index, epoch, seed)
     return waveform[:, first : first + source.audio.frames]

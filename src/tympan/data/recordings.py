@@ -1,0 +1,153 @@
+"""Recordings in files, one row each: decode whole or only the clip that is wanted, and keep what was decoded."""
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from . import Dataset, Description, Example, audio, crop
+from .cache import decoded
+from .table import some
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where one recording is, and what is known of it."""
+
+    uri: str
+    id: str
+    groups: Mapping[str, str] = field(default_factory=dict)
+    part: str | None = None
+    """train, validation or test, where the corpus itself says so."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What is known by name; a name with nothing known is left out."""
+    duration: float | None = None
+    """Seconds, where it is known without opening the file; only told, never used to cut."""
+    start: float = 0.0
+    """Where the recording begins in its file (seconds)."""
+    stop: float | None = None
+    """Where the recording ends in its file (seconds); the end of the file by default."""
+
+
+class Recordings(Dataset):
+    """A dataset whose examples are audio files, or stretches of them.
+
+    A corpus writes one method, `recordings`. It holds no open file, so it can be sent to any worker.
+    """
+
+    cache: bool = True
+    """Keep decoded sound on disk, at this sample rate, so that a file is decoded once; without it a clip is decoded
+    anew every time, alone where it need not be searched for."""
+
+    @abstractmethod
+    def recordings(self) -> list[Recording]:
+        """Every recording of the corpus, in an order that does not change; no sound is read.
+
+        Raises:
+            ValueError: a file of the corpus is not what it must be, with its name.
+        """
+
+    def locate(self, recording: Recording) -> str:
+        """Path or URI of the recording's sound; a corpus overrides it where that takes a look into another file."""
+        return recording.uri
+
+    def missing(self, recording: Recording) -> str:
+        """What to say where the recording's file does not exist."""
+        return f"recording {recording.id}: {recording.uri} does not exist; add it, or correct its path"
+
+    def info(self, recording: Recording, uri: str) -> audio.Info:
+        """The header of the recording's file, read before its sound; a corpus may check it here."""
+        return audio.info(uri)
+
+    @cached_property
+    def rows(self) -> list[Recording]:
+        """The recordings, listed once.
+
+        Raises:
+            ValueError: two recordings have one id, or there are none.
+        """
+        rows = self.recordings()
+        if not rows:
+            raise ValueError(f"{self.type} has no recordings")
+        twice = [id for id, n in Counter(row.id for row in rows).items() if n > 1]
+        if twice:
+            raise ValueError(
+                f"{self.type}: {len(twice)} ids are not unique: {some(twice)}; give each recording its own"
+            )
+        return rows
+
+    def row(self, index: int) -> Recording:
+        """Recording `index`; IndexError outside of the source."""
+        if not 0 <= index < len(self.rows):
+            raise IndexError(f"{self.type} has {len(self.rows)} recordings, none at {index}")
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Example:
+        row = self.row(index)
+        with self._missing(row):
+            return self._example(row, self._whole(row))
+
+    def clip(self, index: int, epoch: int, seed: int) -> Example:
+        row = self.row(index)
+        with self._missing(row):
+            if self.cache or self.crop == "onset":
+                return self._example(row, crop.cut(self._whole(row), self, index, epoch, seed))
+            uri = self.locate(row)
+            first, last = self._stretch(row, round(self.info(row, uri).duration * self.sample_rate))
+            begin = first + crop.start(self, last - first, index, epoch, seed)
+            duration = min(self.audio.frames, last - begin) / self.sample_rate
+            start = begin / self.sample_rate
+            return self._example(row, audio.read(uri, self.sample_rate, self.channels, start, duration))
+
+    def values(self, index: int) -> Mapping[str, Any]:
+        return self.row(index).values
+
+    def describe(self, index: int) -> Description:
+        row = self.row(index)
+        duration = row.duration if row.stop is None else row.stop - row.start
+        return Description(row.id, dict(row.groups), duration, row.part)
+
+    @contextmanager
+    def _missing(self, row: Recording) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ValueError(self.missing(row)) from error
+
+    def _whole(self, row: Recording) -> Float[np.ndarray, "channels samples"]:
+        uri = self.locate(row)
+        if not self.cache:
+            first, last = self._stretch(row, round(self.info(row, uri).duration * self.sample_rate))
+            duration = None if row.stop is None else (last - first) / self.sample_rate
+            return audio.read(uri, self.sample_rate, self.channels, first / self.sample_rate, duration)
+
+        def read() -> Float[np.ndarray, "channels samples"]:
+            self.info(row, uri)
+            return audio.read(uri, self.sample_rate, self.channels)
+
+        # The whole file is kept, so that its stretches share it; a slice of the memory map reads only itself.
+        sound = decoded(uri, self.sample_rate, self.channels, read)
+        first, last = self._stretch(row, sound.shape[1])
+        return sound[:, first:last]
+
+    def _stretch(self, row: Recording, length: int) -> tuple[int, int]:
+        """The recording's samples, of the `length` that its file has."""
+        first = round(row.start * self.sample_rate)
+        last = length if row.stop is None else min(round(row.stop * self.sample_rate), length)
+        if last <= first:
+            raise ValueError(
+                f"recording {row.id}: {row.uri} ends before {row.start} s, where the recording would begin"
+            )
+        return first, last
+
+    def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"]) -> Example:
+        return Example(np.array(waveform), row.values, row.id, dict(row.groups))  # a copy: the memory map is read-only

@@ -1,0 +1,13 @@
+"""A small folder as `tympan generate` writes it: six strikes of two drums."""
+
+from pathlib import Path
+
+from tympan.data import Synthesizer
+from tympan.data.generate import generate
+
+
+def fabricate(root: str | Path) -> dict:
+    """Write it below `root`; return the configuration of a source on it."""
+    drums = {"type": "circular_membrane", "size": 6, "strikes_per_drum": 3, "sample_rate": 8000, "duration": 0.1}
+    generate(Synthesizer.model_validate(drums), root)
+    return {"type": "recorded", "root": str(root), "sample_rate": 8000, "duration": 0.1}
