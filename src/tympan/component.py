@@ -9,10 +9,18 @@ import warnings
 from abc import ABC
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 
 class AssumptionWarning(UserWarning):
@@ -30,8 +38,8 @@ def did_you_mean(word: str, choices: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-only_built_in: ContextVar[bool] = ContextVar("only_built_in", default=False)
-"""True while an artifact that somebody sent is read: a dotted path is refused, nothing of it is imported."""
+trusted: ContextVar[frozenset[str] | None] = ContextVar("trusted", default=None)
+"""While an artifact that somebody sent is read: the only dotted paths that may be imported; `None` is any."""
 
 
 class Section(BaseModel):
@@ -43,7 +51,7 @@ class Section(BaseModel):
 class Component(Section, ABC):
     """One choice of a configuration, whose fields are its options.
 
-    A *kind* (`Model`, `Loss`, ...) names the package that holds its choices. Every public module of that package
+    A *kind* (`Model`, `Loss`, ...) names the packages that hold its choices. Every public module of such a package
     defines one choice, and the module's name is the choice's `type`:
 
         models/cnn.py   <->   model: {type: cnn, width: 64}
@@ -51,19 +59,28 @@ class Component(Section, ABC):
     A choice of another package is named by the dotted path of its module: `type: my_package.my_model`.
     """
 
-    package: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
 
     @classmethod
     def names(cls) -> list[str]:
         """The built-in choices of this kind; none of them is imported."""
-        return [m.name for m in pkgutil.iter_modules(_folder(cls.package)) if not m.name.startswith("_")]
+        return list(cls._files())
 
     @classmethod
     def summaries(cls) -> dict[str, str]:
         """The first line of every built-in choice's file; none of them is imported."""
-        (folder,) = _folder(cls.package)
-        text = {name: (Path(folder) / f"{name}.py").read_text(encoding="utf-8") for name in cls.names()}
+        text = {name: path.read_text(encoding="utf-8") for name, (_, path) in cls._files().items()}
         return {name: (ast.get_docstring(ast.parse(code)) or "").split("\n")[0] for name, code in text.items()}
+
+    @classmethod
+    def _files(cls) -> dict[str, tuple[str, Path]]:
+        return {
+            found.name: (f"{package}.{found.name}", Path(folder) / f"{found.name}.py")
+            for package in cls.packages
+            for folder in _folders(package)
+            for found in pkgutil.iter_modules([folder])
+            if not found.name.startswith("_")
+        }
 
     @classmethod
     def find(cls, name: str) -> type[Self]:
@@ -72,19 +89,19 @@ class Component(Section, ABC):
         Raises:
             ValueError: no such choice, or its module cannot be imported, or does not hold exactly one.
         """
-        kind = cls.kind().__name__.lower()
+        kind, files = cls.kind().__name__.lower(), cls._files()
         if "." in name:
-            if only_built_in.get():
+            allowed = trusted.get()
+            if allowed is not None and name not in allowed:
                 raise ValueError(
                     f"{kind} {name!r} is code outside tympan, which an artifact may not name; "
-                    f"if you trust who sent it, load it with trust={name!r}"
+                    f"if you trust who sent it, load it with trust=[{name!r}]"
                 )
             path = name
-        elif name in cls.names():
-            path = f"{cls.package}.{name}"
+        elif name in files:
+            path = files[name][0]
         else:
-            choices = cls.names()
-            raise ValueError(f"unknown {kind} {name!r}; one of: {', '.join(choices)}{did_you_mean(name, choices)}")
+            raise ValueError(f"unknown {kind} {name!r}; one of: {', '.join(files)}{did_you_mean(name, list(files))}")
         try:
             module = importlib.import_module(path)
         except ImportError as error:
@@ -100,13 +117,18 @@ class Component(Section, ABC):
 
     @classmethod
     def kind(cls) -> type["Component"]:
-        """The class that names the package: `Model` of `models.cnn.CNN`."""
-        return next(c for c in reversed(cls.__mro__) if issubclass(c, Component) and "package" in vars(c))
+        """The class that names the packages: `Model` of `models.cnn.CNN`."""
+        return next(c for c in reversed(cls.__mro__) if issubclass(c, Component) and "packages" in vars(c))
 
     @property
     def type(self) -> str:
         """The name under which a configuration finds this choice."""
-        return type(self).__module__.removeprefix(f"{self.package}.")
+        return type(self)._type()
+
+    @classmethod
+    def _type(cls) -> str:
+        package, _, name = cls.__module__.rpartition(".")
+        return name if package in cls.packages else cls.__module__
 
     @model_validator(mode="wrap")
     @classmethod
@@ -115,7 +137,7 @@ class Component(Section, ABC):
             value = {"type": value}
         if not isinstance(value, dict):
             return handler(value)
-        if "package" in vars(cls):
+        if "packages" in vars(cls):
             name = value.get("type")
             if not isinstance(name, str):
                 raise PydanticCustomError(
@@ -126,11 +148,33 @@ class Component(Section, ABC):
             return cls.find(name).model_validate(value)
         return handler({k: v for k, v in value.items() if k != "type"})
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        if "packages" in vars(cls):
+            choices = [handler(cls.find(name).__pydantic_core_schema__) for name in cls.names()]
+            elsewhere = {
+                "type": "object",
+                "properties": {"type": {"type": "string", "pattern": r"\."}},
+                "required": ["type"],
+                "description": "Another package's choice, by the dotted path of its module.",
+            }
+            return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema)
+        fields["properties"] = {"type": {"const": cls._type()}, **fields.get("properties", {})}
+        fields["required"] = ["type", *fields.get("required", [])]
+        fields["description"] = cls._first_line()
+        return schema
+
+    @classmethod
+    def _first_line(cls) -> str:
+        return (cls.__doc__ or "").strip().split("\n")[0]
+
     @model_serializer(mode="wrap")
     def _with_type(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"type": self.type, **handler(self)}
 
 
-def _folder(package: str) -> list[str]:
+def _folders(package: str) -> list[str]:
     spec = importlib.util.find_spec(package)
-    return cast(list[str], list(spec.submodule_search_locations or [])) if spec else []
+    return list(spec.submodule_search_locations or []) if spec else []

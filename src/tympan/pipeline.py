@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from .component import Component, Section
 from .data import Augmentation
-from .data.batch import real as real_samples
 from .features import Feature
 from .head import Head, masked_mean, resample_mask
 from .models import Model
 from .objectives import Loss, Metric, Target
+from .representation import Representation
 from .signals import Signal
 
 
@@ -40,8 +40,9 @@ class Output(Section):
 
     @property
     def figures(self) -> tuple[Metric, ...]:
-        """The metrics chosen, or the target's own."""
-        return self.metrics or tuple(Metric.find(name)() for name in self.target.default_metrics)
+        """The metrics chosen, or those of the target's own that fit its rate."""
+        own = (Metric.find(name)() for name in self.target.default_metrics)
+        return self.metrics or tuple(m for m in own if not (m.once_per_clip and self.target.rate))
 
 
 class Pipeline(nn.Module):
@@ -63,11 +64,9 @@ class Pipeline(nn.Module):
             ValueError: two parts do not fit, with what to change.
         """
         super().__init__()
-        self.audio, self.seed = audio, seed
-        self.padding: Literal["left", "right"] = padding
-        self.feature, self.outputs = features, dict(outputs)
-        self.augmentations = {on: [a for a in augmentations if a.on == on] for on in ("waveform", "features")}
-        self.features, self.represented = features.build(audio)
+        self.audio, self.outputs = audio, dict(outputs)
+        self.representation = Representation(audio, padding, features, augmentations, seed)
+        self.represented = self.representation.signal
         targets = {name: output.target.signal(audio.duration) for name, output in outputs.items()}
         self.backbone, self.embedded = model.build(self.represented, next(iter(targets.values())))
         self.heads = nn.ModuleDict({n: o.head.build(self.embedded, targets[n]) for n, o in outputs.items()})
@@ -113,38 +112,8 @@ class Pipeline(nn.Module):
         key: Int[Tensor, "batch 2"] | None = None,
         samples: Int[Tensor, "batch"] | None = None,
     ) -> tuple[Float[Tensor, "batch features frames"], Bool[Tensor, "batch frames"]]:
-        """The features, 0 where they are padding, and which frames are real; augmented in training."""
-        length = waveform.shape[2]
-        if samples is None:
-            samples = torch.full((len(waveform),), length, device=waveform.device)
-        with torch.autocast(waveform.device.type, enabled=False):
-            x, real = waveform.float(), real_samples(samples, length, self.padding)
-            if self.feature.normalize == "peak":
-                x = x / x.abs().amax((1, 2), keepdim=True).clamp(min=1e-8)
-            x, real = self._augment("waveform", x, real, key, self.audio)
-            x = self.features(x)
-            real = self._real_frames(real, x.shape[2])
-            x = standardize(x, real, self.feature.standardize)
-            x, real = self._augment("features", x, real, key, self.represented)
-            return x * real[:, None], real
-
-    def _real_frames(self, real: Bool[Tensor, "batch samples"], frames: int) -> Bool[Tensor, "batch frames"]:
-        rate, length = self.represented.rate, real.shape[1]
-        if rate is None or frames == length:
-            return resample_mask(real, frames)
-        at = (torch.arange(frames, device=real.device) * (self.audio.rate or 0.0) / rate).round().long()
-        there = real[:, at.clamp(max=length - 1)]
-        last = torch.arange(frames, device=real.device) == frames - 1
-        return there | (~there.any(1, keepdim=True) & last)
-
-    def _augment(self, on: str, x: Tensor, real: Tensor, key: Tensor | None, signal: Signal) -> tuple[Tensor, Tensor]:
-        if self.training and self.augmentations[on]:
-            if key is None:
-                raise ValueError("augmentations need the `key` of each clip: (epoch, index)")
-            for place, augmentation in enumerate(self.augmentations[on]):
-                # Two augmentations of one type draw differently.
-                x, real = augmentation(x, real, key, self.seed + 7919 * place, signal)
-        return x, real
+        """The features that the backbone is given, and which of their frames are real."""
+        return self.representation(waveform, key, samples)
 
     @torch.inference_mode()
     def predict(
@@ -160,23 +129,6 @@ class Pipeline(nn.Module):
     ) -> Float[Tensor, "batch width"]:
         """The backbone's embedding of each clip, averaged over its real frames."""
         return masked_mean(*self.eval().embedding(waveform, samples=samples))
-
-
-def standardize(
-    x: Float[Tensor, "batch channels frames"],
-    real: Bool[Tensor, "batch frames"],
-    over: Literal["none", "clip", "channel"],
-) -> Float[Tensor, "batch channels frames"]:
-    """Zero mean and unit deviation over the real frames of each clip, or of each of its channels."""
-    if over == "none":
-        return x
-    dims = (1, 2) if over == "clip" else (2,)
-    mask = real[:, None].expand_as(x)
-    n = mask.sum(dims, keepdim=True)
-    zero = torch.zeros((), device=x.device)
-    mean = torch.where(mask, x, zero).sum(dims, keepdim=True) / n
-    variance = torch.where(mask, (x - mean) ** 2, zero).sum(dims, keepdim=True) / n
-    return (x - mean) / (variance.sqrt() + 1e-5)
 
 
 def check_outputs(outputs: Mapping[str, Output]) -> None:
@@ -196,9 +148,8 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
                     f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
                     f"and target {target.type!r} is {target.space}"
                 )
-        rated = target.signal(1.0).rate is not None
         for metric in output.figures:
-            if metric.once_per_clip and rated:
+            if metric.once_per_clip and target.rate:
                 raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
         for column in target.outputs:
             if column in seen:

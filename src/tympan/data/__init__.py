@@ -30,6 +30,8 @@ class Example:
     """Unique in its source."""
     groups: dict[str, str] = field(default_factory=dict)
     """What may not be in two parts of a split: `{"subject": "S01"}`, `{"drum": "7"}`."""
+    start: float = 0.0
+    """Where the waveform begins in its recording (seconds); values that have a rate are of the whole recording."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,12 @@ class Source(Component):
         A dataset overrides this to decode only the part that is wanted. A random crop is a function of
         (seed, epoch, index); `all` takes one window after the other, epoch by epoch.
         """
-        from .crop import cut
+        from .crop import first
 
         example = self[index]
-        return Example(cut(example.waveform, self, index, epoch, seed), example.values, example.id, example.groups)
+        begin = first(example.waveform, self, index, epoch, seed)
+        waveform = example.waveform[:, begin : begin + self.audio.frames]
+        return Example(waveform, example.values, example.id, example.groups, begin / self.sample_rate)
 
     @abstractmethod
     def describe(self, index: int) -> Description:

@@ -1,6 +1,6 @@
 """Examples -> one batch: padded to one length, NaN where a target is unknown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -56,14 +56,15 @@ class Collate:
     target: {name: (batch, channels, frames)}}`.
     """
 
-    def __init__(self, samples: int, padding: Literal["left", "right"]) -> None:
-        self.samples, self.padding = samples, padding
+    def __init__(self, samples: int, padding: Literal["left", "right"], frames: Mapping[str, int]) -> None:
+        self.samples, self.frames = samples, frames
+        self.padding: Literal["left", "right"] = padding
 
     def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         target = {}
         for name in items[0]["target"]:
-            rows = [item["target"][name] for item in items]
-            frames = max(row.shape[-1] for row in rows)
+            frames = self.frames[name]
+            rows = [item["target"][name][:, :frames] for item in items]
             target[name] = torch.stack([pad(row, frames, self.padding, float("nan")) for row in rows])
         return {
             "waveform": torch.stack([pad(item["waveform"], self.samples, self.padding) for item in items]),

@@ -39,12 +39,8 @@ def onset(waveform: Float[np.ndarray, "channels samples"], rate: float) -> int:
     return max(attack - round(0.001 * rate), 0)
 
 
-def cut(
-    waveform: Float[np.ndarray, "channels samples"], source: Source, index: int, epoch: int, seed: int
-) -> Float[np.ndarray, "channels clip"]:
-    """The clip of a waveform that is already decoded."""
+def first(waveform: Float[np.ndarray, "channels samples"], source: Source, index: int, epoch: int, seed: int) -> int:
+    """First sample of the clip of a waveform that is already decoded, for every `crop`."""
     if source.crop == "onset":
-        first = onset(waveform, float(source.sample_rate))
-    else:
-        first = start(source, waveform.shape[1], index, epoch, seed)
-    return waveform[:, first : first + source.audio.frames]
+        return onset(waveform, float(source.sample_rate))
+    return start(source, waveform.shape[1], index, epoch, seed)

@@ -100,13 +100,15 @@ class Recordings(Dataset):
         row = self.row(index)
         with self._missing(row):
             if self.cache or self.crop == "onset":
-                return self._example(row, crop.cut(self._whole(row), self, index, epoch, seed))
+                whole = self._whole(row)
+                begin = crop.first(whole, self, index, epoch, seed)
+                return self._example(row, whole[:, begin : begin + self.audio.frames], begin)
             uri = self.locate(row)
             first, last = self._stretch(row, round(self.info(row, uri).duration * self.sample_rate))
-            begin = first + crop.start(self, last - first, index, epoch, seed)
-            duration = min(self.audio.frames, last - begin) / self.sample_rate
-            start = begin / self.sample_rate
-            return self._example(row, audio.read(uri, self.sample_rate, self.channels, start, duration))
+            begin = crop.start(self, last - first, index, epoch, seed)
+            duration = min(self.audio.frames, last - first - begin) / self.sample_rate
+            start = (first + begin) / self.sample_rate
+            return self._example(row, audio.read(uri, self.sample_rate, self.channels, start, duration), begin)
 
     def values(self, index: int) -> Mapping[str, Any]:
         return self.row(index).values
@@ -149,5 +151,6 @@ class Recordings(Dataset):
             )
         return first, last
 
-    def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"]) -> Example:
-        return Example(np.array(waveform), row.values, row.id, dict(row.groups))  # a copy: the memory map is read-only
+    def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"], begin: int = 0) -> Example:
+        # A copy: the memory map is read-only.
+        return Example(np.array(waveform), row.values, row.id, dict(row.groups), begin / self.sample_rate)

@@ -1,7 +1,7 @@
 """Backbones: features -> a sequence of embeddings."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..component import Component
 from ..signals import Signal
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Model(Component):
     """A backbone; the module it builds maps features to a sequence of embeddings."""
 
-    package: ClassVar[str] = "tympan.models"
+    packages: ClassVar[tuple[str, ...]] = ("tympan.models",)
     causal: ClassVar[bool] = False
     """Whether a frame of the embedding depends on earlier frames alone."""
     hears_padding: ClassVar[bool] = False
@@ -29,3 +29,7 @@ class Model(Component):
         Raises:
             ValueError: the features cannot be met, for example because there are too few frames.
         """
+
+    def bare(self) -> Self:
+        """A copy that builds the same module without reading any file; for models that start from weights."""
+        return self

@@ -1,0 +1,5 @@
+"""`python -m tympan`."""
+
+from .cli import main
+
+main()

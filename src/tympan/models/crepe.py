@@ -1,0 +1,72 @@
+"""CREPE: six convolutions over a waveform (Kim et al. 2018), as kac_prediction remakes it for drums."""
+
+from typing import ClassVar, Literal
+
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from ..signals import Signal
+from . import Model
+
+_CAPACITY = {"tiny": 4, "small": 8, "medium": 16, "large": 24, "full": 32}
+_FILTERS = (32, 4, 4, 4, 8, 16)  # times the capacity
+_WIDTHS = (512, 64, 64, 64, 64, 64)  # samples, then frames
+_STRIDES = (4, 1, 1, 1, 1, 1)
+_SHORTEST = 1024  # samples: the window of the paper, which six halvings leave 4 frames of
+
+
+class Crepe(Model):
+    """A convolutional network for raw sound, one frame for every 256 samples.
+
+    Kim, Salamon, Li & Bello 2018, doi 10.48550/arXiv.1802.06182. With `pooling: flatten` on 1,024 samples and one
+    output it has the layers and the parameters of kac_prediction's CRePE. A longer clip gives more frames.
+    """
+
+    hears_padding: ClassVar[bool] = True
+
+    capacity: Literal["tiny", "small", "medium", "large", "full"] = "tiny"
+    """How wide every layer is: 4, 8, 16, 24 or 32 times the smallest."""
+    dropout: float = Field(default=0.25, ge=0, lt=1)
+    """Dropout after every layer."""
+
+    def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
+        """The module, and the Signal of its embedding: 64, 128, 256, 384 or 512 wide.
+
+        Raises:
+            ValueError: the features have several channels, or fewer than 1,024 frames.
+        """
+        if len(features.channels) != 1:
+            raise ValueError(
+                f"model crepe hears one channel, the features have {len(features.channels)}; use `features: waveform`"
+            )
+        if features.frames < _SHORTEST:
+            raise ValueError(
+                f"model crepe needs clips of at least {_SHORTEST} samples, these have {features.frames}; "
+                f"raise the data's `duration` or `sample_rate`, and use `features: waveform`"
+            )
+        filters = [n * _CAPACITY[self.capacity] for n in _FILTERS]
+        frames = -(-features.frames // 4)
+        for _ in filters:
+            frames //= 2
+        names = tuple(f"embedding_{i}" for i in range(filters[-1]))
+        return _Network(filters, self.dropout), Signal(names, frames / features.duration, features.duration)
+
+
+class _Network(nn.Module):
+    def __init__(self, filters: list[int], dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential()
+        for before, after, width, stride in zip((1, *filters), filters, _WIDTHS, _STRIDES, strict=False):
+            # Of an even kernel's padding, one frame more is behind than before, as in kac_prediction.
+            self.layers.append(nn.ConstantPad1d(((width - 1) // 2, width // 2), 0.0))
+            self.layers.append(nn.Conv1d(before, after, width, stride))
+            self.layers.append(nn.ReLU())
+            self.layers.append(nn.BatchNorm1d(after))
+            self.layers.append(nn.MaxPool1d(2))
+            self.layers.append(nn.Dropout(dropout))
+
+    def forward(
+        self, x: Float[Tensor, "batch 1 frames"], real: Bool[Tensor, "batch frames"]
+    ) -> Float[Tensor, "batch width embedded"]:
+        return self.layers(x)

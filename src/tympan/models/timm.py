@@ -1,0 +1,158 @@
+"""Any image network of timm, with the features as its image: frequency up, time along."""
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import timm
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field, field_validator
+from safetensors import SafetensorError
+from timm.models import adapt_input_conv, load_state_dict
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..component import assume, did_you_mean
+from ..signals import Signal
+from . import Model
+
+_STEP = 32  # Cells: networks that are built for one size of image take multiples of this.
+
+
+class Timm(Model):
+    """An image network by its name in timm (Wightman 2019, doi 10.5281/zenodo.4414861), with one input channel.
+
+    A network that ends in maps keeps time: its own pooling is done for every column of the map by itself. One that
+    ends in tokens (a ViT) gives one frame per clip, so it is for targets that are given once per clip.
+    """
+
+    hears_padding: ClassVar[bool] = True
+
+    name: str = "efficientnet_b0"
+    """The network's name in timm."""
+    weights: str | None = None
+    """A file of weights to start from, `.safetensors` or `.pth`; by default the network starts from random ones."""
+    drop_rate: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout before the network's last layer."""
+    drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
+    """The probability that a residual branch is left out (stochastic depth), for networks that know it."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if not timm.is_model(name):
+            raise ValueError(f"timm {timm.__version__} has no network {name!r}{did_you_mean(name, timm.list_models())}")
+        return name
+
+    def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
+        """The module, and the Signal of its embedding, whose rate is found by hearing one silent clip.
+
+        Raises:
+            ValueError: the network cannot take images of this size, gives no sequence where the target has a rate, or
+                is not the one that the weights are for (every name that does not fit is listed).
+            FileNotFoundError: there is no file of weights.
+        """
+        height, width = len(features.channels), features.frames
+        try:
+            network, size = self._create(height, width)
+            module = _Columns(network, size).eval()
+            silence = torch.zeros(1, height, width)
+            with torch.no_grad():
+                module.keeps_time = getattr(module.maps(silence), "ndim", 0) == 4
+                embedding = module(silence, torch.ones(1, width, dtype=torch.bool))
+        except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"timm network {self.name!r} cannot take an image of {height} channels by {width} frames "
+                f"({error}); take more channels and longer clips (multiples of 32 suit most), or another network"
+            ) from error
+        if not module.keeps_time and target.rate is not None:
+            raise ValueError(
+                f"timm network {self.name!r} gives one frame per clip, and the target has {target.rate:g} per second; "
+                f"take a network that ends in maps, such as 'efficientnet_b0'"
+            )
+        if self.weights is not None:
+            _load(network, Path(self.weights))
+        names = tuple(f"embedding_{i}" for i in range(embedding.shape[1]))
+        return module.train(), Signal(names, embedding.shape[2] / features.duration, features.duration)
+
+    def bare(self) -> "Timm":
+        return self.model_copy(update={"weights": None})
+
+    def _create(self, height: int, width: int) -> tuple[nn.Module, tuple[int, int] | None]:
+        options: dict[str, Any] = {"in_chans": 1, "num_classes": 0, "drop_rate": self.drop_rate}
+        if self.drop_path_rate:
+            options["drop_path_rate"] = self.drop_path_rate
+        size = (-(-height // _STEP) * _STEP, -(-width // _STEP) * _STEP)
+        try:
+            return timm.create_model(self.name, img_size=size, **options), size
+        except TypeError as error:
+            if "img_size" not in str(error):
+                raise
+        return timm.create_model(self.name, **options), None
+
+
+class _Columns(nn.Module):
+    """The network, and its own head on every column of its last map."""
+
+    def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.size = size
+        self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+        self.keeps_time = True
+
+    def forward(
+        self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
+    ) -> Float[Tensor, "batch width embedded"]:
+        maps = self.maps(x)
+        if not self.keeps_time:
+            return self.network.forward_head(maps, pre_logits=True)[:, :, None]
+        maps = maps.transpose(1, 2) if self.channels_last else maps.permute(0, 3, 1, 2)
+        columns = maps.flatten(0, 1).unsqueeze(2 if self.channels_last else 3)
+        pooled = self.network.forward_head(columns, pre_logits=True)
+        return pooled.unflatten(0, maps.shape[:2]).transpose(1, 2)
+
+    def maps(self, x: Float[Tensor, "batch channels frames"]) -> Any:
+        """The network's last maps, `(batch, width, height, columns)` or channels last; or whatever else it ends in."""
+        image = x[:, None]
+        if self.size and self.size != x.shape[1:]:
+            # Stretched rather than padded, so that the columns still cover the clip evenly.
+            image = functional.interpolate(image, self.size, mode="bilinear")
+        return self.network.forward_features(image)
+
+
+def _load(network: Any, path: Path) -> None:
+    """Start from a file of weights; strict but for the classifier, which the head replaces."""
+    if not path.is_file():
+        raise FileNotFoundError(f"model.weights: there is no file {path}; give a .safetensors or .pth file")
+    try:
+        state = load_state_dict(str(path), weights_only=True)
+    except (AttributeError, EOFError, RuntimeError, SafetensorError, TypeError) as error:
+        raise ValueError(
+            f"model.weights: {path} cannot be read as weights; give a state dictionary saved as .safetensors or .pth"
+        ) from error
+    translate = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if translate is not None:  # timm's own, for older names and for positions of another image size
+        state = translate(state, network)
+    expected, known = network.state_dict(), network.pretrained_cfg
+    for name in _listed(known.get("classifier")):
+        state = {k: v for k, v in state.items() if not k.startswith(f"{name}.") or k in expected}
+    for name in (f"{n}.weight" for n in _listed(known.get("first_conv"))):
+        if name in state and name in expected and state[name].shape[1] != expected[name].shape[1]:
+            assume(f"{path}: {name} of {state[name].shape[1]} image channels is summed to hear one channel of features")
+            state[name] = adapt_input_conv(1, state[name])
+    wrong = [f"{k} is missing" for k in expected if k not in state]
+    wrong += [f"{k} is not the network's" for k in state if k not in expected]
+    wrong += [
+        f"{k} is {tuple(state[k].shape)}, not {tuple(v.shape)}"
+        for k, v in expected.items()
+        if k in state and state[k].shape != v.shape
+    ]
+    if wrong:
+        raise ValueError(f"{path} holds weights of another network than model.name: {'; '.join(wrong)}")
+    network.load_state_dict(state)
+
+
+def _listed(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())

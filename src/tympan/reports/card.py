@@ -1,0 +1,167 @@
+"""The model card: what an artifact takes and answers, how it was trained, how good it is, and what it is not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from ..data import Synthesizer
+from ..serving.artifact import Artifact
+from .table import Scores, cell, headline_part, in_order, main_metric, meaning, shown, unit, verdict
+
+
+def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str]) -> str:
+    """The card as Markdown.
+
+    Args:
+        artifact: what it is the card of.
+        metrics: what metrics.json holds.
+        configuration_text: the resolved configuration, YAML.
+        notes: sentences on the split that a reader must know.
+    """
+    configuration = YAML(typ="safe").load(configuration_text) or {}
+    config = artifact.config
+    names = [output for o in config.outputs.values() for output in o.target.outputs]
+    sections = [
+        f"# {config.provenance.get('run', 'A tympan model')}",
+        f"Measures {', '.join(f'**{_plain(name)}**' for name in names)} from sound. "
+        f"Trained with tympan {config.tympan}.",
+        "## What it takes\n\n" + _takes(artifact),
+        "## What it answers\n\n" + _answers(artifact),
+        "## How it was trained\n\n" + _trained(artifact, configuration, notes),
+        "## Results\n\n" + _results(metrics),
+        "## Limits\n\n" + _limits(configuration, metrics),
+        "## How to use it\n\n" + _USE,
+    ]
+    if configuration_text:
+        sections.append(f"## Configuration\n\n```yaml\n{configuration_text.rstrip()}\n```")
+    return "\n\n".join(sections) + "\n"
+
+
+_USE = """In these, `FOLDER` is the folder of this file.
+
+```sh
+tympan predict FOLDER sound.wav
+```
+
+```python
+from tympan.serving.answer import predict
+from tympan.serving.artifact import Artifact
+
+artifact = Artifact.load("FOLDER")
+print(artifact)
+rows = list(predict(artifact, ["sound.wav"]))
+```"""
+
+
+def _takes(artifact: Artifact) -> str:
+    audio = artifact.config.audio
+    part = {
+        "start": "its start is heard",
+        "onset": "the clip that begins at its first onset is heard",
+        "random": "all of it is heard, in overlapping clips",
+        "all": "all of it is heard, in overlapping clips",
+    }[audio.crop]
+    mixed = {"mean": "averaged", "sum": "added up", "first": "left out but the first"}[audio.channels]
+    return "\n".join(
+        [
+            f"- Sound, resampled to {audio.sample_rate:,} Hz; several channels are {mixed}.",
+            f"- Clips of {audio.samples / audio.sample_rate:.4g} s ({audio.samples:,} samples). Of a longer recording "
+            f"{part}; a shorter one is padded on the {audio.padding}.",
+        ]
+    )
+
+
+def _answers(artifact: Artifact) -> str:
+    lines = ["| output | what | unit or classes | how often |", "|---|---|---|---|"]
+    for output in artifact.config.outputs.values():
+        target = output.target
+        what = {"real": "a quantity", "binary": "the probability that it holds", "class": "one class"}[target.space]
+        often = f"{target.rate:g} times a second" if target.rate else "once per recording"
+        for name in target.outputs:
+            detail = ", ".join(target.signal(1.0).channels) if target.space == "class" else target.unit[name]
+            lines.append(f"| {_plain(name)} | {what} | {_plain(detail) or '-'} | {often} |")
+    return "\n".join(lines)
+
+
+def _trained(artifact: Artifact, configuration: Mapping[str, Any], notes: Sequence[str]) -> str:
+    config, told = artifact.config, artifact.config.provenance
+    parameters = sum(p.numel() for p in artifact.pipeline.parameters())
+    lines = [f"- Model: `{config.model.type}` on `{config.features.type}`, {parameters:,} parameters."]
+    data = _data(configuration) or told.get("data")
+    if data:
+        made = ", a synthesizer" if data in Synthesizer.names() else ""
+        lines.insert(0, f"- Data: `{data}`{made}.")
+    split = configuration.get("split")
+    if split:
+        said = ", ".join(f"{key} {_value(value)}" for key, value in split.items() if value is not None)
+        lines.append(f"- Split: {said}.")
+    lines += [f"- {str(key).capitalize()}: `{told[key]}`." for key in ("steps", "seed", "checkpoint") if key in told]
+    return "\n".join([*lines, *(f"- {note}" for note in notes)])
+
+
+def _results(metrics: Mapping[str, Scores]) -> str:
+    if not metrics:
+        return "It was not evaluated."
+    blocks = []
+    part = headline_part(metrics)
+    for split in sorted(metrics, key=lambda s: s != part):
+        scores = metrics[split]
+        for output, names in shown(scores).items():
+            main = scores["model"][output][main_metric(names)]
+            units = [unit(scores, output, metric) for metric in names]
+            heads = [f"{m} ({u})" if u else m for m, u in zip(names, units, strict=True)]
+            rows = [["who", *heads], ["---"] * (1 + len(heads))]
+            rows += [
+                [who, *(cell(f) if (f := scores[who][output].get(metric)) else "" for metric in names)]
+                for who in in_order(scores)
+                if output in scores[who]
+            ]
+            count = f"{main['n']} recordings in {main['groups']} groups"
+            table = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
+            said = f"\n\n{verdict(scores, output).sentence}" if split == part else ""
+            blocks.append(f"### {_plain(output)}: {split.replace('_', ' ')} part, {count}\n\n{table}{said}")
+    words = "; ".join(
+        f"{m}: {meaning(m)}" for m in dict.fromkeys(m for ms in shown(metrics[part]).values() for m in ms)
+    )
+    blocks.append(
+        f"In brackets: 95 % intervals over groups. A baseline hears only what the model hears; a reference knows more "
+        f"and is no baseline. {words}."
+    )
+    return "\n\n".join(blocks)
+
+
+def _limits(configuration: Mapping[str, Any], metrics: Mapping[str, Scores]) -> str:
+    lines = []
+    data = _data(configuration)
+    part = headline_part(metrics)
+    if part:
+        output, names = next(iter(shown(metrics[part]).items()))
+        main = metrics[part]["model"][output][main_metric(names)]
+        of = f" of `{data}`" if data else ""
+        lines.append(
+            f"- Measured only on {main['n']} recordings in {main['groups']} groups{of}. What it does with other "
+            "microphones, rooms, instruments or people is not known."
+        )
+    if data in Synthesizer.names():
+        lines.append("- It has heard synthesised sound alone; how it measures recorded sound is not known.")
+    lines += [
+        "- Every sound gets an answer, also silence and noise: it cannot say that it does not know.",
+        "- An interval tells how much the figure depends on which groups were drawn, and nothing of systematic error.",
+        "- It is not a medical device, and not for diagnosis or for decisions about a person.",
+    ]
+    return "\n".join(lines)
+
+
+def _data(configuration: Mapping[str, Any]) -> str:
+    data = configuration.get("data")
+    return str(data.get("type", "")) if isinstance(data, Mapping) else ""
+
+
+def _value(value: Any) -> str:
+    return "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _plain(text: str) -> str:
+    """Text that leaves a Markdown table whole."""
+    return text.replace("|", "\\|").replace("\n", " ")

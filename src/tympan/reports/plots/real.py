@@ -1,0 +1,72 @@
+"""A real quantity: predicted against true, and the residuals."""
+
+from typing import Any
+
+import numpy as np
+
+from ..table import numerals
+from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot
+
+_MOST = 5000  # points in a plot; more only make it slow and black
+
+
+def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
+    """A scatter with the line of identity and a histogram of residuals; nothing where nothing is known."""
+    truth, said = np.asarray(rows["truth"], float), np.asarray(rows["prediction"], float)
+    known = np.isfinite(truth)
+    broken = int((known & ~np.isfinite(said)).sum())
+    truth, said = truth[known & np.isfinite(said)], said[known & np.isfinite(said)]
+    if not len(truth):
+        return []
+    residual = said - truth
+    named, of_unit = (f"{output} ({unit})", f" {unit}") if unit else (output, "")
+    mae, bias, spread = (numerals(float(v))[0] for v in (np.abs(residual).mean(), residual.mean(), residual.std()))
+    every = -(-len(truth) // _MOST)
+    shown = f"Every {every}th of {len(truth)} points is drawn. " if every > 1 else ""
+    lost = f" {broken} predictions are not finite and left out." if broken else ""
+
+    def scatter(axes: Any) -> None:
+        ends = [min(truth.min(), said.min()), max(truth.max(), said.max())]
+        axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle="--")
+        axes.scatter(
+            truth[::every],
+            said[::every],
+            s=16 if len(truth) < 500 else 6,
+            color=MODEL,
+            alpha=0.55,
+            linewidths=0,
+            rasterized=len(truth) > 1000,
+        )
+        axes.set(xlabel=f"true {named}", ylabel=f"predicted {named}", aspect="equal")
+        axes.set_title(f"{output}: mean absolute error {mae}{of_unit}")
+
+    counts, edges = np.histogram(residual, bins=int(np.clip(np.sqrt(len(residual)), 8, 40)))
+
+    def histogram(axes: Any) -> None:
+        axes.stairs(counts, edges, fill=True, color=MODEL, alpha=0.55)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.axvline(residual.mean(), color=OTHER, linewidth=1.5, linestyle="--")
+        axes.set(xlabel=f"predicted - true {named}", ylabel="predictions")
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(f"{output}: residuals, mean {bias}{of_unit}, deviation {spread}{of_unit}")
+
+    r = np.corrcoef(truth, said)[0, 1] if np.ptp(truth) and np.ptp(said) else np.nan
+    correlation = f", correlation {r:.3f}" if np.isfinite(r) else ""
+    return [
+        plot(
+            f"{output}-predicted",
+            f"Predicted against true {output}; the dashed line is where both are equal. {shown}{lost}".strip(),
+            f"Scatter of predicted against true {named}: {len(truth)} points{correlation}, mean absolute error {mae}",
+            {"truth": truth[::every].tolist(), "prediction": said[::every].tolist()},
+            scatter,
+            (5.4, 4.6),
+        ),
+        plot(
+            f"{output}-residuals",
+            f"How far predictions of {output} are off; the dashed line is their mean.{lost}",
+            f"Histogram of residuals of {named}: mean {bias}, standard deviation {spread}",
+            {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "count": counts.tolist()},
+            histogram,
+            (5.4, 4.6),
+        ),
+    ]

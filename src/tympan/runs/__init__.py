@@ -1,0 +1,1 @@
+"""Configuration -> trained pipeline: run, train, evaluate."""

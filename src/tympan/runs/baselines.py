@@ -1,0 +1,145 @@
+"""Honest answers to compare with: they hear what the model hears, and know only the training part."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from ..data.batch import pad
+from ..features import Feature
+from ..head import masked_mean
+from ..objectives import Target
+from ..representation import Representation
+from ..serving.artifact import Artifact, Waveform
+
+Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""Pooled features of one recording `(statistics,)` -> `{output: (values, 1)}` in the outputs' own units."""
+Statistics = Float[np.ndarray, "recordings statistics"]
+
+_RIDGE = tuple(np.logspace(-3, 4, 15))
+_LOGISTIC = (0.001, 0.01, 0.1, 1.0)  # inverse regularisation, chosen by folds of groups within the training part
+
+
+class Pool:
+    """Mean and deviation over time of what the model hears, or of a spectrogram where it hears bare samples."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        audio, self.representation = artifact.config.audio, artifact.pipeline.representation
+        if len(self.representation.signal.channels) == 1:
+            window = min(audio.samples, 1024)
+            lengths = {"window": f"{window} samples", "hop": f"{max(window // 4, 1)} samples"}
+            spectrogram = Feature.find("spectrogram").model_validate(lengths)
+            self.representation = Representation(audio.audio, audio.padding, spectrogram)
+        self.audio = audio
+        self.representation.eval()
+
+    @torch.inference_mode()
+    def __call__(self, waveform: Waveform) -> Float[np.ndarray, "statistics"]:
+        """The statistics of one recording, averaged over the windows heard."""
+        starts = self.audio.starts(waveform)
+        clips = [torch.from_numpy(np.array(waveform[:, s : s + self.audio.samples], np.float32)) for s in starts]
+        device = next(self.representation.buffers(), torch.zeros(())).device
+        batch = torch.stack([pad(clip, self.audio.samples, self.audio.padding) for clip in clips]).to(device)
+        samples = torch.tensor([clip.shape[1] for clip in clips], device=device)
+        x, real = self.representation(batch, samples=samples)
+        mean = masked_mean(x, real)
+        deviation = masked_mean((x - mean[:, :, None]) ** 2, real).sqrt()
+        return torch.cat([mean, deviation], 1).mean(0).cpu().numpy()
+
+
+def fit(target: Target, encoded: Sequence[Tensor], statistics: Statistics, groups: Sequence[str]) -> dict[str, Answer]:
+    """The baselines of a target's kind, by name.
+
+    Args:
+        encoded: the encoded target `(channels, frames)` of each training recording.
+        statistics: pooled features of each training recording.
+        groups: the group of each training recording.
+    """
+    truth = [{name: value[0, 0] for name, value in target.truth(e[None]).items()} for e in encoded]
+    columns = {name: np.array([np.nanmean(t[name]) if (~np.isnan(t[name])).any() else np.nan for t in truth])
+               for name in target.outputs}  # fmt: skip
+    if target.space == "real":
+        answers = {"mean": _constant({name: [float(np.nanmean(v))] for name, v in columns.items()})}
+        return answers if target.rate else {**answers, "ridge": _ridge(target, encoded, statistics)}
+    classes = len(target.signal(1.0).channels) if target.space == "class" else 2
+    counts = {name: np.bincount(v[~np.isnan(v)].astype(int), minlength=classes) for name, v in columns.items()}
+    share = {name: count / count.sum() for name, count in counts.items()}
+    if target.space == "binary":
+        prior = _constant({name: [float(p[1])] for name, p in share.items()})
+        majority = _constant({name: [float(p[1] > 0.5)] for name, p in share.items()})
+    else:
+        prior = _constant({name: p.tolist() for name, p in share.items()})
+        majority = _constant({name: np.eye(classes)[p.argmax()].tolist() for name, p in share.items()})
+    answers = {"majority": majority, "prior": prior}
+    if target.rate:
+        return answers
+    logistic = {name: _logistic(statistics, v, groups, classes) for name, v in columns.items()}
+    return {**answers, "logistic": _several(logistic, target.space == "binary")}
+
+
+def _constant(values: dict[str, list[float]]) -> Answer:
+    fixed = {name: np.array(value)[:, None] for name, value in values.items()}
+    return lambda _: fixed
+
+
+def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) -> Answer:
+    y = torch.stack([e[:, 0] for e in encoded]).numpy()
+    models = []
+    for column in y.T:
+        known = ~np.isnan(column)
+        models.append(make_pipeline(StandardScaler(), RidgeCV(_RIDGE)).fit(statistics[known], column[known]))
+
+    def answer(x: np.ndarray) -> dict[str, np.ndarray]:
+        said = torch.tensor([[model.predict(x[None])[0]] for model in models], dtype=torch.float32)
+        return {name: value[0] for name, value in target.decode(said[None]).items()}
+
+    return answer
+
+
+def _logistic(x: Statistics, y: np.ndarray, groups: Sequence[str], classes: int) -> Callable[[np.ndarray], np.ndarray]:
+    known = ~np.isnan(y)
+    x, y, who = x[known], y[known].astype(int), np.asarray(groups)[known]
+    seen = np.unique(y)
+    if len(seen) < 2:
+        return lambda _: np.eye(classes)[seen[0]]
+
+    def trained(c: float, rows: np.ndarray) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=300)).fit(x[rows], y[rows])
+
+    def loss(c: float) -> float:
+        total = 0.0
+        for train, test in GroupKFold(min(5, len(np.unique(who)))).split(x, y, who):
+            model = trained(c, train)
+            said = np.full((len(test), classes), 1e-6)
+            said[:, model.classes_] += model.predict_proba(x[test])
+            total += log_loss(y[test], said / said.sum(1, keepdims=True), labels=range(classes)) * len(test)
+        return total
+
+    best = min(_LOGISTIC, key=loss) if len(np.unique(who)) > 1 else 0.1
+    model = trained(best, np.arange(len(y)))
+
+    def answer(row: np.ndarray) -> np.ndarray:
+        said = np.zeros(classes)
+        said[model.classes_] = model.predict_proba(row[None])[0]
+        return said
+
+    return answer
+
+
+def _several(models: dict[str, Callable[[np.ndarray], np.ndarray]], binary: bool) -> Answer:
+    def answer(x: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: model(x)[1 if binary else 0 :, None] for name, model in models.items()}
+
+    return answer

@@ -1,0 +1,214 @@
+"""A YAML or JSON file -> a Run, with every mistake told at once by file, line, column and field."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, SerializeAsAny, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from ..component import Component, did_you_mean
+from ..data import Source
+from .run import Run
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_LARGEST = 1 << 20  # bytes; a configuration is written by hand
+_MOST_VALUES = 100_000  # aliases can make a small file large
+
+
+class ConfigurationError(ValueError):
+    """All that is wrong with a configuration, one line each."""
+
+
+class _Data(BaseModel):
+    """The part of a configuration that `generate` reads."""
+
+    data: SerializeAsAny[Source]
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
+    """Read and validate a run's configuration.
+
+    Args:
+        path: a YAML 1.2 or JSON file.
+        overrides: `section.field=value`, the value in YAML, in the order given.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or something in it is refused.
+    """
+    return _load(Run, Path(path), overrides)
+
+
+def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
+    """Read the `data` of a configuration alone; the rest of it may be missing.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or something in `data` is refused.
+    """
+    return _load(_Data, Path(path), overrides).data
+
+
+def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
+    data = _parse(_text(path), str(path))
+    if not isinstance(data, CommentedMap):
+        raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(data).__name__}")
+    places: dict[tuple[str | int, ...], str] = {}
+    plain = _plain(data, (), str(path), places, [0])
+    for override in overrides:
+        _override(plain, override, places)
+    try:
+        return model.model_validate(plain)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(error, plain, str(path), places))) from error
+
+
+def dump(run: BaseModel) -> str:
+    """The resolved configuration as YAML, every field written out."""
+    out = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.dump(run.model_dump(mode="json"), out)
+    return out.getvalue()
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(raw) > _LARGEST:
+        raise ConfigurationError(f"{path}: {len(raw)} bytes are too many for a configuration (at most {_LARGEST})")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def _parse(text: str, where: str) -> Any:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.version = (1, 2)
+    try:
+        return yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        problem = str(error.problem or error.context).split("\n")[0]
+        raise ConfigurationError(f"{place}: is not valid YAML: {problem}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{where}: is not valid YAML: {str(error).splitlines()[0]}") from error
+
+
+def _plain(
+    node: Any, loc: tuple[str | int, ...], where: str, places: dict[tuple[str | int, ...], str], count: list[int]
+) -> Any:
+    """The values alone, noting where each was written."""
+    count[0] += 1
+    if count[0] > _MOST_VALUES:
+        raise ConfigurationError(f"{where}: more than {_MOST_VALUES} values; are there aliases of aliases?")
+    if isinstance(node, TaggedScalar) or (getattr(node, "tag", None) is not None and node.tag.value):
+        raise ConfigurationError(f"{places.get(loc, where)}: tags (!) are not read; write plain values")
+    if isinstance(node, CommentedMap):
+        for key in node:
+            line, column = node.lc.key(key) if key in (node.lc.data or {}) else (node.lc.line, node.lc.col)
+            places[(*loc, str(key))] = f"{where}:{line + 1}:{column + 1}"
+        return {str(key): _plain(value, (*loc, str(key)), where, places, count) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        for i in range(len(node)):
+            line, column = node.lc.item(i) if i in (node.lc.data or {}) else (node.lc.line, node.lc.col)
+            places[(*loc, i)] = f"{where}:{line + 1}:{column + 1}"
+        return [_plain(value, (*loc, i), where, places, count) for i, value in enumerate(node)]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):  # ruamel keeps how a number was written in subclasses
+            return kind(node)
+    return node
+
+
+def _override(data: dict[str, Any], override: str, places: dict[tuple[str | int, ...], str]) -> None:
+    field, equals, text = override.partition("=")
+    keys = field.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigurationError(f"override {override!r}: write section.field=value")
+    value = _plain(_parse(text, f"override {override!r}"), (), f"override {override!r}", {}, [0])
+    at: Any = data
+    for i, key in enumerate(keys[:-1]):
+        if isinstance(at, dict) and isinstance(at.get(key), str):
+            at[key] = {"type": at[key]}  # `model: lstm` may be given fields
+        if isinstance(at, dict) and at.get(key) is None:
+            at[key] = {}
+        at = _step(at, key, override, keys[:i])
+    last = keys[-1]
+    if isinstance(at, dict):
+        at[last] = value
+    elif isinstance(at, list) and last.isdigit() and int(last) < len(at):
+        at[int(last)] = value
+    else:
+        raise ConfigurationError(f"override {override!r}: {'.'.join(keys[:-1])} has no {last!r}")
+    loc = tuple(int(k) if k.isdigit() else k for k in keys)
+    for known in [known for known in places if known[: len(loc)] == loc]:
+        del places[known]  # what the file says there no longer counts
+    places[loc] = f"override {override!r}"
+
+
+def _step(at: Any, key: str, override: str, before: list[str]) -> Any:
+    if isinstance(at, dict):
+        return at[key]
+    if isinstance(at, list) and key.isdigit() and int(key) < len(at):
+        return at[int(key)]
+    raise ConfigurationError(f"override {override!r}: {'.'.join(before)} has no {key!r}")
+
+
+def _explain(
+    error: ValidationError, data: Any, where: str, places: Mapping[tuple[str | int, ...], str]
+) -> Iterable[str]:
+    lines: list[tuple[tuple[int, int], str]] = []
+    for problem in error.errors():
+        loc = problem["loc"]
+        place = next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), f"{where}:1:1")
+        allowed = _fields_at(Run, data, loc[:-1])
+        if problem["type"] == "extra_forbidden":
+            fields = [f for f in allowed if f != "type"]
+            why = f"unknown field; one of: {', '.join(fields)}{did_you_mean(str(loc[-1]), fields)}"
+        elif problem["type"] == "missing":
+            why = "is missing; it has no default"
+        else:
+            why = problem["msg"].removeprefix("Value error, ")
+        written = problem["input"]
+        if problem["type"] not in ("extra_forbidden", "missing", "conflict", "value_error", "missing_type"):
+            why += f" (it says {repr(written)[:80]})"
+        numbers = place.rsplit(":", 2)[1:]
+        order = (int(numbers[0]), int(numbers[1])) if all(n.isdigit() for n in numbers) and numbers else (1 << 30, 0)
+        lines.append((order, f"{place}: {'.'.join(str(part) for part in loc)}: {why}"))
+    return [line for _, line in sorted(lines)]
+
+
+def _fields_at(model: type[BaseModel], data: Any, loc: Sequence[str | int]) -> list[str]:
+    """The fields of the section at `loc`, following the types that the data choose."""
+    for part in loc:
+        if isinstance(data, dict):
+            data = data.get(str(part))
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        field = model.model_fields.get(str(part))
+        found = list(_models(field.annotation)) if field else [model]  # an entry of a list or a dictionary
+        if not found:
+            return []
+        model = found[0]
+        if issubclass(model, Component):
+            name = data.get("type") if isinstance(data, dict) else data
+            try:
+                model = model.find(name) if isinstance(name, str) else model
+            except ValueError:
+                return []
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)

@@ -1,0 +1,107 @@
+"""A run made ready: parts, what is learned from the training part, datasets, and the pipeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..data import Example, Source
+from ..data.batch import Clips, Collate
+from ..data.split import Parts
+from ..objectives import Loss, Target
+from ..pipeline import Output, Pipeline
+from ..serving.artifact import Artifact, Config, Listening
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Encode:
+    """The values of an example -> the encoded target of each output; picklable, for workers."""
+
+    targets: Mapping[str, Target]
+
+    def __call__(self, example: Example) -> dict[str, Tensor]:
+        try:
+            return {
+                name: self._from(target.encode(example.values), target, example.start)
+                for name, target in self.targets.items()
+            }
+        except ValueError as error:
+            raise ValueError(f"{example.id}: {error}") from error
+
+    @staticmethod
+    def _from(encoded: Tensor, target: Target, start: float) -> Tensor:
+        """A target with a rate from where the clip begins; one unknown frame where it ended before."""
+        if target.rate is None:
+            return encoded
+        rest = encoded[:, round(start * target.rate) :]
+        return rest if rest.shape[1] else torch.full((encoded.shape[0], 1), float("nan"))
+
+
+@dataclass
+class Prepared:
+    """Everything that training and evaluation of one split need."""
+
+    run: Run
+    """The run with what was learned from its training part filled in."""
+    parts: Parts
+    source: Source = field(init=False)
+    encode: Encode = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = self.run.data
+        self.encode = Encode({name: output.target for name, output in self.run.outputs.items()})
+
+    def clips(self, part: str, epochs: int = 1, shuffle: bool = False) -> Clips:
+        """A part as a dataset of clips, for `epochs` epochs laid end to end."""
+        indices = getattr(self.parts, part)
+        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle)
+
+    @property
+    def collate(self) -> Collate:
+        """Clips -> a batch."""
+        audio = self.source.audio
+        frames = {name: o.target.signal(audio.duration).frames for name, o in self.run.outputs.items()}
+        return Collate(audio.frames, self.source.padding, frames)
+
+    def pipeline(self) -> Pipeline:
+        """The pipeline with weights drawn from the run's seed.
+
+        Raises:
+            ValueError: two parts of the configuration do not fit.
+        """
+        torch.manual_seed(self.run.seed)
+        run = self.run
+        return Pipeline(
+            self.source.audio, self.source.padding, run.features, run.model, run.outputs, run.augmentations, run.seed
+        )
+
+    def artifact(self, pipeline: Pipeline, **provenance: str | int | float | None) -> Artifact:
+        """The pipeline with all that it needs to answer by itself."""
+        run = self.run
+        config = Config(
+            audio=Listening.of(self.source),
+            features=run.features,
+            model=run.model,
+            outputs=run.outputs,
+            provenance={"run": run.name, "seed": run.seed, **provenance},
+        )
+        return Artifact(config, pipeline)
+
+
+def prepare(run: Run, parts: Parts) -> Prepared:
+    """Fit what is fitted on the training part alone.
+
+    Raises:
+        ValueError: the training part does not hold what a target needs.
+    """
+    values = [run.data.values(i) for i in parts.train]
+    outputs: dict[str, Output] = {}
+    for name, output in run.outputs.items():
+        target = output.target.fit(values)
+        loss: Loss = output.criterion
+        if type(loss).fit is not Loss.fit:
+            loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
+        outputs[name] = output.model_copy(update={"target": target, "loss": loss})
+    return Prepared(run.with_outputs(outputs), parts)

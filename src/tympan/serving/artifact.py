@@ -1,0 +1,244 @@
+"""A folder that answers: config.json, model.safetensors and README.md; loading it runs no code that it brings."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pydantic import Field, SerializeAsAny, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .. import __version__
+from ..component import Section, trusted
+from ..data import Source
+from ..data.batch import pad
+from ..data.crop import onset, windows
+from ..features import Feature
+from ..models import Model
+from ..pipeline import Output, Pipeline
+from ..signals import Signal
+
+Waveform = Float[np.ndarray, "channels samples"]
+
+
+class Listening(Section):
+    """Which part of a recording the model hears, and how."""
+
+    sample_rate: int = Field(gt=0)
+    """Samples per second (Hz); a recording is resampled to it."""
+    samples: int = Field(gt=0)
+    """Samples in a clip."""
+    channels: Literal["mean", "sum", "first"]
+    """How several audio channels become one."""
+    crop: Literal["start", "onset", "random", "all"]
+    """Which part of a longer recording is heard: start, onset, or overlapping windows over all of it."""
+    padding: Literal["left", "right"]
+    """The side on which a shorter recording is padded."""
+
+    @classmethod
+    def of(cls, source: Source) -> "Listening":
+        """How a source gives its clips."""
+        return cls(
+            sample_rate=source.sample_rate,
+            samples=source.audio.frames,
+            channels=source.channels,
+            crop=source.crop,
+            padding=source.padding,
+        )
+
+    @property
+    def audio(self) -> Signal:
+        """The Signal of a clip."""
+        return Signal(("mono",), float(self.sample_rate), self.samples / self.sample_rate)
+
+    def starts(self, waveform: Waveform) -> list[int]:
+        """The first sample of every clip that is heard of a recording."""
+        if self.crop == "onset":
+            return [onset(waveform, float(self.sample_rate))]
+        return [0] if self.crop == "start" else windows(waveform.shape[1], self.samples)
+
+
+class Config(Section):
+    """config.json: everything that builds the pipeline, and where it came from."""
+
+    format: Literal[1] = 1
+    tympan: str = __version__
+    audio: Listening
+    features: SerializeAsAny[Feature]
+    model: SerializeAsAny[Model]
+    outputs: dict[str, Output]
+    provenance: dict[str, Any] = {}
+
+    def build(self) -> Pipeline:
+        """The pipeline with fresh weights."""
+        return Pipeline(self.audio.audio, self.audio.padding, self.features, self.model.bare(), self.outputs)
+
+
+class Artifact:
+    """A trained pipeline that takes a waveform and answers in units and labels."""
+
+    def __init__(self, config: Config, pipeline: Pipeline, folder: str = "") -> None:
+        self.config, self.pipeline, self.folder = config, pipeline.eval(), folder
+
+    @classmethod
+    def load(cls, folder: str | Path, trust: Sequence[str] = ()) -> "Artifact":
+        """Read an artifact's folder, or a run's folder that holds one as `model/`.
+
+        Args:
+            folder: a local folder.
+            trust: dotted paths of components outside tympan that may be imported.
+
+        Raises:
+            FileNotFoundError: there is no artifact.
+            ValueError: the artifact is damaged, of another version, or names code that is not trusted.
+        """
+        path = Path(folder).expanduser()
+        path = path / "model" if (path / "model" / "config.json").is_file() else path
+        file = path / "config.json"
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{folder}: holds no artifact (config.json) and no run that ended (model/config.json)"
+            )
+        token = trusted.set(frozenset(trust))
+        try:
+            config = Config.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            why = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ValueError(f"{file}: {why}") from error
+        finally:
+            trusted.reset(token)
+        pipeline = config.build()
+        weights = path / "model.safetensors"
+        try:
+            missing, unexpected = pipeline.load_state_dict(load_file(weights), strict=False)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{weights}: is missing; copy the whole folder") from error
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(f"{weights}: does not fit config.json: {error}") from error
+        if missing or unexpected:
+            raise ValueError(f"{weights}: does not fit config.json: missing {missing}, unexpected {unexpected}")
+        return cls(config, pipeline, str(folder))
+
+    def save(self, folder: str | Path, card: str = "") -> None:
+        """Write the folder; `card` is the text of README.md, by default what `print` shows."""
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.pipeline.state_dict().items()}
+        save_file(state, path / "model.safetensors")
+        config = self.config.model_copy(update={"model": self.config.model.bare()}).model_dump(mode="json")
+        (path / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (path / "README.md").write_text(card or f"```\n{self}\n```\n", encoding="utf-8")
+
+    def hear(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
+        """The prediction for each recording, before decoding: `{output: (channels, frames)}`.
+
+        Where a recording is heard in several windows, what is said once per clip is averaged before decoding, and what
+        has a rate is laid end to end with overlaps averaged.
+        """
+        for starts, windows_of in self._batched(waveforms, batch_size, self._forward):
+            yield {name: self._stitch(name, starts, [w[name] for w in windows_of]) for name in self.config.outputs}
+
+    def embed(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[list[tuple[float, float, Tensor]]]:
+        """The backbone's embeddings of each recording: start and end (s) of every window heard, and `(width,)`."""
+        rate, length = self.config.audio.sample_rate, self.config.audio.samples
+        for starts, vectors in self._batched(waveforms, batch_size, self._embed):
+            yield [(s / rate, (s + length) / rate, v) for s, v in zip(starts, vectors, strict=True)]
+
+    def decode(self, heard: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "values frames"]]:
+        """One recording's prediction in units, probabilities and classes, by output."""
+        decoded: dict[str, np.ndarray] = {}
+        for name, prediction in heard.items():
+            answer = self.config.outputs[name].target.decode(prediction[None])
+            decoded.update({output: values[0] for output, values in answer.items()})
+        return decoded
+
+    def columns(self, heard: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+        """One recording's prediction as rows of a table, one for each frame of each rate."""
+        rows: list[dict[str, Any]] = []
+        for name, output in self.config.outputs.items():
+            answer = output.target.decode(heard[name][None])
+            columns = output.target.columns({key: values[0] for key, values in answer.items()})
+            frames = max(len(column) for column in columns.values())
+            if frames == 1 and rows and len(rows) == 1:
+                rows[0].update({key: column[0] for key, column in columns.items()})
+            else:
+                rows += [{key: column[i] for key, column in columns.items()} for i in range(frames)]
+        return rows
+
+    def __str__(self) -> str:
+        audio, features = self.config.audio, self.pipeline.represented
+        lines = [
+            f"artifact   {self.folder or '(not saved)'}  (tympan {self.config.tympan})",
+            f"input      {audio.samples / audio.sample_rate:g} s of sound at {audio.sample_rate} Hz, channels: "
+            f"{audio.channels}, crop: {audio.crop}, padding: {audio.padding}",
+            f"features   {self.config.features.type}: {len(features.channels)} channels at "
+            f"{features.rate or 0:g} Hz, {features.frames} frames",
+            f"model      {self.config.model.type}: {sum(p.numel() for p in self.pipeline.parameters()):,} parameters",
+        ]
+        for name, output in self.config.outputs.items():
+            target = output.target
+            rate = f"{target.rate:g} Hz" if target.rate else "once per clip"
+            lines.append(f"output     {name}: {target.type}, {rate}")
+            for key in target.outputs:
+                unit = f" [{target.unit[key]}]" if target.unit[key] else ""
+                lines.append(f"           - {key}{unit}")
+            if target.space == "class":
+                lines.append(f"           classes: {', '.join(target.signal(1.0).channels)}")
+        return "\n".join(lines)
+
+    def _forward(self, waveform: Tensor, samples: Tensor) -> list[dict[str, Tensor]]:
+        prediction = self.pipeline(waveform, samples=samples)["prediction"]
+        return [{name: p[i].float().cpu() for name, p in prediction.items()} for i in range(len(waveform))]
+
+    def _embed(self, waveform: Tensor, samples: Tensor) -> list[Tensor]:
+        return list(self.pipeline.embed(waveform, samples).float().cpu())
+
+    @torch.inference_mode()
+    def _batched(
+        self, waveforms: Iterable[Waveform], batch_size: int, ask: Any
+    ) -> Iterator[tuple[list[int], list[Any]]]:
+        audio = self.config.audio
+        device = next(self.pipeline.parameters()).device
+        self.pipeline.eval()
+        waiting: list[tuple[list[int], list[Any]]] = []
+        clips: list[tuple[int, Tensor]] = []
+
+        def answer() -> None:
+            batch = torch.stack([pad(clip, audio.samples, audio.padding) for _, clip in clips])
+            samples = torch.tensor([clip.shape[1] for _, clip in clips])
+            for (owner, _), said in zip(clips, ask(batch.to(device), samples.to(device)), strict=True):
+                waiting[owner][1].append(said)
+            clips.clear()
+
+        for waveform in waveforms:
+            starts = audio.starts(waveform)
+            waiting.append((starts, []))
+            for first in starts:
+                clip = np.array(waveform[:, first : first + audio.samples], np.float32)
+                clips.append((len(waiting) - 1, torch.from_numpy(clip)))
+                if len(clips) == batch_size:
+                    answer()
+            while not clips and waiting:
+                yield waiting.pop(0)
+        if clips:
+            answer()
+        yield from waiting
+
+    def _stitch(self, name: str, starts: list[int], parts: list[Tensor]) -> Tensor:
+        rate = self.config.outputs[name].target.rate
+        if len(parts) == 1:
+            return parts[0]
+        if rate is None:
+            return torch.stack(parts).mean(0)
+        places = [round(first / self.config.audio.sample_rate * rate) for first in starts]
+        total = torch.zeros(parts[0].shape[0], places[-1] + parts[-1].shape[1])
+        weight = torch.zeros(total.shape[1])
+        for place, part in zip(places, parts, strict=True):
+            total[:, place : place + part.shape[1]] += part
+            weight[place : place + part.shape[1]] += 1
+        return total / weight

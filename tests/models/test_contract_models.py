@@ -1,0 +1,189 @@
+"""What every model must hold, for every file in models/."""
+
+import pytest
+import torch
+
+from tympan.features import Feature
+from tympan.head import Head, resample_mask
+from tympan.models import Model
+from tympan.objectives import Target
+from tympan.pipeline import Output, Pipeline
+from tympan.signals import Signal
+
+torch.set_num_threads(1)
+
+NAMES = Model.names()
+# Fields that make a model small enough to test; dropout is off, so that four examples can be learnt by heart.
+SMALL = {
+    "cnn": {"width": 16, "layers": 2},
+    "crepe": {"dropout": 0.0},
+    "lstm": {"width": 16},
+    "timm": {"name": "resnet10t"},
+}
+HEARS_WAVEFORM = {"crepe"}
+BANDS = Signal(tuple(f"band_{i}" for i in range(16)), 50.0, 2.56)
+WAVEFORM = Signal(("mono",), 1024.0, 2.0)
+ONCE = Signal(("a", "b"), None, 2.56)
+AUDIO = Signal(("mono",), 2000.0, 2.0)
+
+TARGETS = {
+    "once": ({"type": "continuous", "quantities": ["a", "b"]}, {"a": 0.5, "b": -1.0}, (2, 1)),
+    "rate": ({"type": "continuous", "quantities": ["eda"], "rate": 4}, {"eda": [0.1] * 8}, (1, 8)),
+    "binary": ({"type": "binary", "labels": ["x", "y", "z"]}, {"x": 1, "y": 0}, (3, 1)),
+    "categorical": ({"type": "categorical", "column": "c", "classes": ["p", "q", "r"]}, {"c": "q"}, (3, 1)),
+}
+
+
+def choose(name: str) -> Model:
+    return Model.model_validate({"type": name, **SMALL.get(name, {})})
+
+
+def signal(name: str, duration: float | None = None) -> Signal:
+    given = WAVEFORM if name in HEARS_WAVEFORM else BANDS
+    return Signal(given.channels, given.rate, duration or given.duration)
+
+
+def built(name: str, target: Signal = ONCE, duration: float | None = None):
+    torch.manual_seed(0)
+    features = signal(name, duration)
+    module, embedding = choose(name).build(features, target)
+    return module, Head().build(embedding, target), embedding, features
+
+
+def clips(features: Signal, n: int = 4, seed: int = 0):
+    x = torch.randn(n, len(features.channels), features.frames, generator=torch.Generator().manual_seed(seed))
+    return x, torch.ones(n, features.frames, dtype=torch.bool)
+
+
+def answer(module, head, x, real):
+    embedding = module(x, real)
+    return head(embedding, resample_mask(real, embedding.shape[2]))
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_target_kind_is_answered_in_its_shape(name: str, kind: str) -> None:
+    fields, values, shape = TARGETS[kind]
+    if name in HEARS_WAVEFORM:
+        feature = Feature.find("waveform")()
+    else:
+        feature = Feature.model_validate({"type": "mel", "n_mels": 16, "window": 0.064, "hop": 0.02})
+    target = Target.model_validate(fields)
+    pipeline = Pipeline(AUDIO, "left", feature, choose(name), {"t": Output(target=target)})
+    waveform = torch.randn(3, 1, AUDIO.frames)
+    truth = torch.stack([target.encode(values)] * 3)
+    out = pipeline(waveform, {"t": truth}, samples=torch.tensor([4000, 3000, 4000]))
+    assert out["prediction"]["t"].shape == (3, *shape)
+    embedding, real = pipeline.embedding(waveform)
+    assert embedding.shape == (3, len(pipeline.embedded.channels), pipeline.embedded.frames)
+    assert real.all()
+    out["loss"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in pipeline.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_finite_and_reach_every_parameter(name: str) -> None:
+    module, head, _, features = built(name)
+    answer(module, head, *clips(features)).square().sum().backward()
+    missing = [n for n, p in module.named_parameters() if p.grad is None]
+    assert not missing
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clip_is_answered_without_regard_to_its_batch_mates(name: str) -> None:
+    module, head, _, features = built(name)
+    module.eval()
+    x, real = clips(features)
+    real[1, : features.frames // 2] = False
+    x = x * real[:, None]
+    with torch.no_grad():
+        together = answer(module, head, x, real)
+        alone = torch.cat([answer(module, head, x[i : i + 1], real[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("name", NAMES)
+def test_two_seconds_more_padding_change_nothing(name: str, side: str, record_property) -> None:
+    module, head, _, features = built(name)
+    longer, head_longer, _, padded = built(name, duration=features.duration + 2)
+    more = padded.frames - features.frames
+    sides = (more, 0) if side == "left" else (0, more)
+    x, real = clips(features)
+    # Half a clip of sound as well, so that there is padding on both sides of the comparison, and not on any grid.
+    half = features.frames // 2 + 3
+    if side == "left":
+        real[2:, :half] = False
+    else:
+        real[2:, -half:] = False
+    x = x * real[:, None]
+    with torch.no_grad():
+        short = answer(module.eval(), head, x, real)
+        wide, there = torch.nn.functional.pad(x, sides), torch.nn.functional.pad(real, sides)
+        long = answer(longer.eval(), head_longer, wide, there)
+    change = float((short - long).abs().max())
+    record_property(f"change of {name} by 2 s more padding", change)
+    assert choose(name).hears_padding or change <= 1e-4
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if Model.find(n).causal])
+def test_a_causal_model_does_not_hear_the_future(name: str) -> None:
+    module, _, embedding, features = built(name)
+    x, real = clips(features)
+    half = features.frames // 2
+    changed = x.clone()
+    changed[:, :, half:] += 1.0
+    with torch.no_grad():
+        before, after = module.eval()(x, real), module.eval()(changed, real)
+    past = half * embedding.frames // features.frames
+    torch.testing.assert_close(before[:, :, :past], after[:, :, :past], atol=1e-5, rtol=1e-5)
+    assert (before[:, :, past:] - after[:, :, past:]).abs().max() > 1e-5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_four_examples_are_learnt_by_heart(name: str) -> None:
+    target = Signal(("a",), None, 2.56)
+    module, head, _, features = built(name, target)
+    x, real = clips(features)
+    truth = torch.tensor([-1.5, -0.5, 0.5, 1.5])[:, None, None]
+    optimizer = torch.optim.Adam([*module.parameters(), *head.parameters()], lr=3e-3)
+    loss = torch.tensor(1.0)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = (answer(module, head, x, real) - truth).square().mean()
+        loss.backward()
+        optimizer.step()
+        if loss < 0.01:
+            break
+    assert loss < 0.01
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_weights(name: str) -> None:
+    first, second = built(name)[0].state_dict(), built(name)[0].state_dict()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_works_on_the_device_of_its_weights(name: str) -> None:
+    # A tensor made on the processor does not go with one on "meta", as it does not with one on a GPU.
+    module, head, _, features = built(name)
+    x, real = clips(features)
+    assert answer(module.to("meta"), head.to("meta"), x.to("meta"), real.to("meta")).is_meta
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_gives_nearly_the_same_answer(name: str) -> None:
+    module, head, _, features = built(name)
+    module.eval()
+    x, real = clips(features)
+    real[:2, : features.frames // 4] = False
+    x = x * real[:, None]
+    with torch.no_grad():
+        exact = answer(module, head, x, real)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = answer(module, head, x, real)
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)

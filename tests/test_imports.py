@@ -1,0 +1,98 @@
+"""Imports go one way, and what need not be imported is not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "tympan"
+FLOORS = [
+    {"component", "signals", "acoustics"},
+    {"data", "features", "models", "objectives"},
+    {"head", "representation", "pipeline"},
+    {"serving"},
+    {"reports"},
+    {"runs"},
+    {"cli", "__main__"},
+]
+IN_ORDER = {"head": 0, "representation": 1, "pipeline": 2, "cli": 0, "__main__": 1}
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of tympan that a file imports anywhere, also inside of functions."""
+    package = ["tympan", *path.relative_to(SRC).parts[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("tympan.")}
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module or "").split(".")] if node.module else base
+            names = [[*module, a.name] for a in node.names]
+            found |= {name[1] for name in names if name[0] == "tympan" and len(name) > 1}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda p: str(p.relative_to(SRC)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = path.relative_to(SRC).parts[0].removesuffix(".py")
+    if part == "__init__":
+        assert not imported(path)
+        return
+    floor = next(i for i, parts in enumerate(FLOORS) if part in parts)
+    allowed = set().union(*FLOORS[:floor], {part, "__version__"})
+    allowed |= {other for other in FLOORS[floor] if IN_ORDER.get(other, 9) < IN_ORDER.get(part, -1)}
+    assert imported(path) <= allowed
+
+
+def test_every_file_begins_by_saying_what_it_is() -> None:
+    silent = [p for p in SRC.rglob("*.py") if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
+    assert not silent
+
+
+def test_no_file_is_too_long() -> None:
+    long = {p.name: n for p in SRC.rglob("*.py") if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
+    assert not long
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(' '.join(m for m in sys.modules))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(out.stdout.splitlines()[-1].split())
+
+
+def test_listing_components_imports_none_of_them() -> None:
+    code = """
+from tympan.data import Source, Augmentation
+from tympan.features import Feature
+from tympan.models import Model
+from tympan.objectives import Loss, Metric, Target
+for kind in (Source, Augmentation, Feature, Model, Loss, Metric, Target):
+    assert kind.names() and all(kind.summaries().values()), kind
+"""
+    loaded = loaded_after(code)
+    assert not loaded & {"torch", "scipy", "transformers", "soundfile", "matplotlib", "tympan.models.cnn"}
+
+
+def test_a_command_line_that_is_asked_for_help_does_not_import_torch() -> None:
+    loaded = loaded_after("import tympan.cli")
+    assert not loaded & {"torch", "numpy", "transformers", "rich.console", "tympan.runs"}
+
+
+def test_no_dangerous_calls() -> None:
+    """Nothing unpickles, evaluates or starts a shell."""
+    banned = {"eval", "exec", "compile", "__import__"}
+    for path in SRC.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {a.name for a in node.names} | {getattr(node, "module", "") or ""}
+                assert not names & {"pickle", "dill", "cloudpickle", "marshal", "shelve"}, path
+            if isinstance(node, ast.Call):
+                if isinstance(node.func, ast.Name):
+                    assert node.func.id not in banned, path
+                if ast.unparse(node.func) == "torch.load":
+                    assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
+                assert not any(k.arg == "shell" for k in node.keywords), path
+                assert not any(k.arg == "allow_pickle" and ast.unparse(k.value) == "True" for k in node.keywords), path
