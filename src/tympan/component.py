@@ -150,21 +150,24 @@ class Component(Section, ABC):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        if "packages" in vars(cls):
-            choices = [handler(cls.find(name).__pydantic_core_schema__) for name in cls.names()]
-            elsewhere = {
-                "type": "object",
-                "properties": {"type": {"type": "string", "pattern": r"\."}},
-                "required": ["type"],
-                "description": "Another package's choice, by the dotted path of its module.",
-            }
-            return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
-        schema = handler(core_schema)
-        fields = handler.resolve_ref_schema(schema)
-        fields["properties"] = {"type": {"const": cls._type()}, **fields.get("properties", {})}
-        fields["required"] = ["type", *fields.get("required", [])]
-        fields["description"] = cls._first_line()
-        return schema
+        if "packages" not in vars(cls):
+            return handler(core_schema)
+        choices = []
+        for name in cls.names():
+            choice = cls.find(name)
+            schema = handler(choice.__pydantic_core_schema__)
+            fields = handler.resolve_ref_schema(schema)
+            fields["properties"] = {"type": {"const": name}, **fields.get("properties", {})}
+            fields["required"] = ["type", *fields.get("required", [])]
+            fields["description"] = choice._first_line()
+            choices.append(schema)
+        elsewhere = {
+            "type": "object",
+            "properties": {"type": {"type": "string", "pattern": r"\."}},
+            "required": ["type"],
+            "description": "Another package's choice, by the dotted path of its module.",
+        }
+        return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
 
     @classmethod
     def _first_line(cls) -> str:

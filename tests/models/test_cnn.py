@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tympan.models.cnn import CNN
+from tympan.models.cnn import CNN, _mean
 from tympan.signals import Signal
 
 TARGET = Signal(("a",), None, 1.0)
@@ -28,6 +28,20 @@ def test_a_click_is_heard_in_the_frame_where_it_is() -> None:
         click[0, 0, at] = 10.0
         heard = (module(click, real) - module(silence, real)).abs().sum(1)[0]
         assert int(heard.argmax()) == at * embedding.frames // 160
+
+
+def test_the_mean_over_a_stride_is_that_of_its_real_frames() -> None:
+    x = torch.tensor([[[0.0, 0.0, 0.0, 4.0, 6.0, 8.0]]])
+    y, padded = _mean(x, torch.tensor([[[True, True, True, False, False, False]]]), 2)
+    assert y.tolist() == [[[0.0, 4.0, 7.0]]]
+    assert padded.tolist() == [[[True, False, False]]]
+
+
+def test_padded_frames_are_0_after_every_layer() -> None:
+    module, _ = CNN(width=8, layers=2).build(Signal(("x",), 100.0, 0.32), TARGET)
+    x, padded = torch.randn(2, 8, 32), torch.arange(32).expand(2, 1, 32) < 11
+    for block in module.blocks:
+        assert not block(x.masked_fill(padded, 0), padded)[:, :, :11].any()
 
 
 def test_an_even_kernel_is_refused() -> None:

@@ -85,6 +85,7 @@ def test_every_target_kind_is_answered_in_its_shape(name: str, kind: str) -> Non
 def test_gradients_are_finite_and_reach_every_parameter(name: str) -> None:
     module, head, _, features = built(name)
     answer(module, head, *clips(features)).square().sum().backward()
+    assert module.training
     missing = [n for n, p in module.named_parameters() if p.grad is None]
     assert not missing
     assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
@@ -106,9 +107,14 @@ def test_a_clip_is_answered_without_regard_to_its_batch_mates(name: str) -> None
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("name", NAMES)
-def test_two_seconds_more_padding_change_nothing(name: str, side: str, record_property) -> None:
+def test_two_seconds_more_padding_change_nothing(name: str, side: str) -> None:
     module, head, _, features = built(name)
     longer, head_longer, _, padded = built(name, duration=features.duration + 2)
+    with torch.no_grad():
+        # As if trained: many weights begin as 0, which would hide what padding does.
+        for p in module.parameters():
+            p += 0.1 * torch.randn_like(p)
+    longer.load_state_dict(module.state_dict())
     more = padded.frames - features.frames
     sides = (more, 0) if side == "left" else (0, more)
     x, real = clips(features)
@@ -124,8 +130,9 @@ def test_two_seconds_more_padding_change_nothing(name: str, side: str, record_pr
         wide, there = torch.nn.functional.pad(x, sides), torch.nn.functional.pad(real, sides)
         long = answer(longer.eval(), head_longer, wide, there)
     change = float((short - long).abs().max())
-    record_property(f"change of {name} by 2 s more padding", change)
-    assert choose(name).hears_padding or change <= 1e-4
+    if choose(name).hears_padding:
+        pytest.skip(f"{name} says that it hears padding: answers change by {change / float(short.abs().max()):.1%}")
+    assert change <= 1e-4
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if Model.find(n).causal])

@@ -25,7 +25,7 @@ def test_it_has_the_parameters_of_kac_prediction(capacity: str, parameters: int)
     assert sum(p.numel() for p in [*module.parameters(), *head.parameters()]) == parameters
 
 
-@pytest.mark.parametrize("samples", [1024, 1027, 1500, 4800])
+@pytest.mark.parametrize("samples", [1024, 1276, 1277, 4800])
 def test_a_longer_clip_gives_more_frames(samples: int) -> None:
     module, embedding = Crepe().build(sound(samples), ONE)
     assert module(torch.zeros(2, 1, samples), torch.ones(2, samples, dtype=torch.bool)).shape == (

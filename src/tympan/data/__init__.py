@@ -69,11 +69,9 @@ class Source(Component):
         if not isinstance(self.duration, str):
             n = self.duration * self.sample_rate
             if abs(n - round(n)) > 1e-3:
-                low, high = int(n), int(n) + 1
+                near = " and ".join(f"'{k} samples' ({k / self.sample_rate:.9g} s)" for k in (int(n), int(n) + 1))
                 raise ValueError(
-                    f"{self.duration} s at {self.sample_rate} Hz is {n:.3f} samples, which is not whole; nearest are "
-                    f"'{low} samples' ({low / self.sample_rate:.9g} s) and '{high} samples' "
-                    f"({high / self.sample_rate:.9g} s)"
+                    f"{self.duration} s at {self.sample_rate} Hz is {n:.3f} samples, not a whole number; nearest: {near}"
                 )
         return self
 
@@ -174,14 +172,11 @@ class Synthesizer(Source):
 
     def synthesize(self, rng: "np.random.Generator", index: int) -> Example:
         """Example `index`, drawn from the generator."""
-        import numpy as np
-
         parameters = self.parameters(rng, index)
-        waveform = np.asarray(self.sound(rng, parameters), np.float32)[None]
-        return Example(waveform, parameters, f"{index:06d}", self.groups(index))
+        return Example(self.sound(rng, parameters)[None], parameters, f"{index:06d}", self.groups(index))
 
     @property
-    def group(self) -> str | None:
+    def group(self) -> str:
         return next(iter(self.groups(0)))
 
     def __len__(self) -> int:
@@ -247,5 +242,7 @@ class Augmentation(Component):
 
         u = uniform(key, seed, self.type, 1 + self.draws).to(x.device)
         y, there = self.change(x, real, u[:, 1:], signal)
+        if self.p == 1:
+            return y, there
         chosen = u[:, 0] < self.p
         return torch.where(chosen[:, None, None], y, x), torch.where(chosen[:, None], there, real)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+import torch
 from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class _Network(nn.Module):
         for before, after, width, stride in zip((1, *filters), filters, _WIDTHS, _STRIDES, strict=False):
             # Of an even kernel's padding, one frame more is behind than before, as in kac_prediction.
             self.layers.append(nn.ConstantPad1d(((width - 1) // 2, width // 2), 0.0))
-            self.layers.append(nn.Conv1d(before, after, width, stride))
+            self.layers.append((nn.Conv1d if before == 1 else _ChannelsLast)(before, after, width, stride))
             self.layers.append(nn.ReLU())
             self.layers.append(nn.BatchNorm1d(after))
             self.layers.append(nn.MaxPool1d(2))
@@ -70,3 +71,11 @@ class _Network(nn.Module):
         self, x: Float[Tensor, "batch 1 frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch width embedded"]:
         return self.layers(x)
+
+
+class _ChannelsLast(nn.Conv1d):
+    """The same convolution with channels last in memory, in which the processor's backward pass is twice as fast."""
+
+    def forward(self, input: Float[Tensor, "batch channels frames"]) -> Float[Tensor, "batch filters out"]:
+        x = input.unsqueeze(3).contiguous(memory_format=torch.channels_last)
+        return nn.functional.conv2d(x, self.weight.unsqueeze(3), self.bias, (*self.stride, 1)).squeeze(3)

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from .run import Checkpoint, Training
+from .sections import Checkpoint, Training
 
 
 class Keeper(TrainerCallback, ExportableState):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from .run import Optimizer as OptimizerConfig
+from .sections import Optimizer as OptimizerConfig
 
 
 def optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:

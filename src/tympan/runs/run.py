@@ -1,9 +1,9 @@
 """A run: everything that a configuration file says, in one frozen object."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..component import Section
@@ -14,124 +14,7 @@ from ..head import Head
 from ..models import Model
 from ..objectives import Loss, Metric, Target
 from ..pipeline import Output, check_outputs
-
-
-class Optimizer(Section):
-    """How weights change."""
-
-    name: Literal["adam", "adamw", "sgd"] = "adamw"
-    """The optimizer, as torch defines it."""
-    learning_rate: float = Field(default=1e-4, gt=0)
-    """The highest learning rate of every schedule but onecycle's, which may name its own."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """Decoupled for adamw, added to the gradient for adam and sgd; biases and normalisation are left out."""
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    """Decay of the first moment (adam, adamw)."""
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    """Decay of the second moment (adam, adamw)."""
-    momentum: float = Field(default=0.0, ge=0, lt=1)
-    """Momentum (sgd)."""
-    warmup_steps: int = Field(default=0, ge=0)
-    """Steps over which the learning rate rises from 0."""
-    warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
-    """The same as a fraction of all steps; for onecycle the fraction in which it rises (0: torch's 0.3)."""
-    scheduler: Literal["cosine", "linear", "constant", "reduce_on_plateau", "onecycle", "none"] = "cosine"
-    """What the learning rate does after the warm-up."""
-    max_lr: float | None = Field(default=None, gt=0)
-    """The peak of onecycle; by default `learning_rate`."""
-
-
-class Training(Section):
-    """How long, in what portions, and when to stop."""
-
-    max_epochs: int = Field(default=100, ge=1)
-    """How often every training example is heard."""
-    max_steps: int | None = Field(default=None, ge=1)
-    """Stop after this many optimizer steps, if that is sooner."""
-    batch_size: int = Field(default=32, ge=1)
-    """Clips in a batch."""
-    gradient_clip_val: float = Field(default=1.0, ge=0)
-    """Largest norm of the gradient; 0 does not clip."""
-    accumulate_grad_batches: int = Field(default=1, ge=1)
-    """Batches in one optimizer step."""
-    val_check_interval: int | float = Field(default=1.0, gt=0)
-    """Optimizer steps (a whole number: 500) or fraction of an epoch (1.0, 0.25) between validations."""
-    early_stopping: bool = True
-    """Stop when the monitored figure no longer improves; needs a validation part."""
-    early_stopping_patience: int = Field(default=10, ge=1)
-    """Validations without improvement before stopping."""
-    early_stopping_min_delta: float = Field(default=1e-4, ge=0)
-    """The least change that counts as an improvement."""
-
-    @field_validator("val_check_interval")
-    @classmethod
-    def _fraction(cls, value: int | float) -> int | float:
-        if isinstance(value, float) and value != 1.0 and value > 1:
-            raise ValueError(
-                f"{value} is neither whole steps (write {round(value)}) nor a fraction of an epoch up to 1.0"
-            )
-        return value
-
-
-class Hardware(Section):
-    """What computes, and how exactly."""
-
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """`auto` takes cuda, then mps, then cpu, and says so."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the backbone in training; features and losses are always float32."""
-
-
-class Loader(Section):
-    """How examples are read."""
-
-    num_workers: int = Field(default=0, ge=0)
-    """Processes that read and decode; 0 reads in the training process."""
-    prefetch_size: int = Field(default=2, ge=1)
-    """Batches that each worker reads ahead."""
-
-
-class Logging(Section):
-    """Where figures go; `log.jsonl` in the run's folder is always written."""
-
-    wandb: Literal["off", "offline", "online"] | None = None
-    """Weights & Biases; by default off without a project, offline with one."""
-    wandb_project: str | None = None
-    """Project of Weights & Biases."""
-    wandb_entity: str | None = None
-    """Team or user of Weights & Biases."""
-    wandb_run_name: str | None = None
-    """Name of the run there; by default the run's folder."""
-    wandb_tags: tuple[str, ...] = ()
-    """Tags of the run there."""
-    tensorboard: bool = False
-    """Write TensorBoard events into the run's folder."""
-    log_every_n_steps: int = Field(default=50, ge=1)
-    """Optimizer steps between two lines of the log."""
-    log_config: bool = True
-    """Give the resolved configuration to the trackers."""
-
-    @property
-    def wandb_mode(self) -> Literal["off", "offline", "online"]:
-        """What Weights & Biases does."""
-        return self.wandb or ("offline" if self.wandb_project else "off")
-
-
-class Checkpoint(Section):
-    """What is kept of the way."""
-
-    checkpoint_dir: str = "runs"
-    """The folder in which every run makes its own."""
-    save_top_k: int = Field(default=3, ge=1)
-    """How many of the best checkpoints stay."""
-    monitor: str = "val_loss"
-    """The validation figure that decides what is best: `val_loss`, or `val_` and a metric."""
-    mode: Literal["min", "max"] | None = None
-    """Whether less or more is better; by default what the figure itself says."""
-    save_last: bool = True
-    """Keep the newest checkpoint besides the best."""
-    save_every_n_steps: int = Field(default=1000, ge=1)
-    """Optimizer steps between checkpoints, besides those of every validation."""
+from .sections import Checkpoint, Hardware, Loader, Logging, Optimizer, Training
 
 
 class Run(Section):
@@ -164,11 +47,17 @@ class Run(Section):
     targets: dict[str, Output] = {}
     """Several things predicted at once, by name, each with its own target, head, loss, weight and metrics."""
     optimizer: Optimizer = Optimizer()
+    """How weights change."""
     training: Training = Training()
+    """How long, in what portions, and when to stop."""
     hardware: Hardware = Hardware()
+    """What computes, and how exactly."""
     loader: Loader = Loader()
+    """How examples are read."""
     logging: Logging = Logging()
+    """Where figures go."""
     checkpoint: Checkpoint = Checkpoint()
+    """What is kept of the way."""
 
     @property
     def outputs(self) -> dict[str, Output]:

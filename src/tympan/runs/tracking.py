@@ -22,7 +22,7 @@ class TrackerWarning(UserWarning):
     """A tracker failed and is left out from here on; the run goes on."""
 
 
-def figures(logs: dict[str, Any], step: int, epoch: float) -> dict[str, float]:
+def figures(logs: dict[str, Any], step: int, epoch: float) -> dict[str, float | int]:
     """The Trainer's figures under our names: `val_...` for validation, without its bookkeeping."""
     named = {
         key.replace("eval_", "val_", 1) if key.startswith("eval_") else key: float(value)
@@ -37,7 +37,7 @@ class Tracker(TrainerCallback):
 
     def __init__(self, run: Run, folder: Path, steps_per_epoch: float, configuration: dict[str, Any]) -> None:
         self.log, self.steps_per_epoch, self.began = folder / "log.jsonl", steps_per_epoch, time.time()
-        self.sinks: dict[str, Callable[[dict[str, float]], None]] = {}
+        self.sinks: dict[str, Callable[[dict[str, float | int]], None]] = {}
         self.closers: dict[str, Callable[[], None]] = {}
         self.run, self.folder = run, folder
         self.configuration = configuration if run.logging.log_config else {}
@@ -103,7 +103,7 @@ class Tracker(TrainerCallback):
         if self.configuration:
             writer.add_text("configuration", f"```\n{json.dumps(self.configuration, indent=1)}\n```")
 
-        def write(line: dict[str, float]) -> None:
+        def write(line: dict[str, float | int]) -> None:
             for key, value in line.items():
                 if key not in ("step", "epoch"):
                     writer.add_scalar(key, value, int(line["step"]))
