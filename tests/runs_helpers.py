@@ -19,6 +19,7 @@ DRUM: dict[str, Any] = {
 def write(path: Path, **sections: Any) -> Path:
     """A configuration file of a tiny run, with sections replaced or added; `None` takes one out."""
     config = {key: value for key, value in {**DRUM, **sections}.items() if value is not None}
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as out:
         YAML().dump(config, out)
     return path

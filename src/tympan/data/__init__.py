@@ -71,7 +71,7 @@ class Source(Component):
             if abs(n - round(n)) > 1e-3:
                 near = " and ".join(f"'{k} samples' ({k / self.sample_rate:.9g} s)" for k in (int(n), int(n) + 1))
                 raise ValueError(
-                    f"{self.duration} s at {self.sample_rate} Hz is {n:.3f} samples, not a whole number; nearest: {near}"
+                    f"{self.duration} s at {self.sample_rate} Hz is {n:.3f} samples, not a whole number; take {near}"
                 )
         return self
 

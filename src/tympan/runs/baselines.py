@@ -121,9 +121,10 @@ def _logistic(x: Statistics, y: np.ndarray, groups: Sequence[str], classes: int)
     def loss(c: float) -> float:
         total = 0.0
         for train, test in GroupKFold(min(5, len(np.unique(who)))).split(x, y, who):
-            model = trained(c, train)
             said = np.full((len(test), classes), 1e-6)
-            said[:, model.classes_] += model.predict_proba(x[test])
+            if len(np.unique(y[train])) > 1:
+                model = trained(c, train)
+                said[:, model.classes_] += model.predict_proba(x[test])
             total += log_loss(y[test], said / said.sum(1, keepdims=True), labels=range(classes)) * len(test)
         return total
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..component import did_you_mean
 from ..data import Example, Source
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
@@ -97,11 +98,30 @@ def prepare(run: Run, parts: Parts) -> Prepared:
         ValueError: the training part does not hold what a target needs.
     """
     values = [run.data.values(i) for i in parts.train]
+    known = list(dict.fromkeys(name for v in values for name in v))
     outputs: dict[str, Output] = {}
     for name, output in run.outputs.items():
+        _fits(run, output.target, known)
         target = output.target.fit(values)
         loss: Loss = output.criterion
         if type(loss).fit is not Loss.fit:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
         outputs[name] = output.model_copy(update={"target": target, "loss": loss})
     return Prepared(run.with_outputs(outputs), parts)
+
+
+def _fits(run: Run, target: Target, known: list[str]) -> None:
+    """Refuse a target that the data know nothing of, or in another unit."""
+    try:
+        wanted = target.outputs
+    except ValueError:  # what it predicts is still to be fitted
+        return
+    for name in wanted:
+        if name not in known:
+            raise ValueError(
+                f"target: {run.data.type} knows nothing called {name!r} of its training part; it knows: "
+                f"{', '.join(known) or 'nothing'}{did_you_mean(name, known)}"
+            )
+        given, said = run.data.units.get(name), target.unit[name]
+        if given and said and given != said:
+            raise ValueError(f"target: {name} is in {given} in the data, and the target says {said}")

@@ -1,6 +1,7 @@
 """Where a run's figures go: log.jsonl always, W&B and TensorBoard if asked, and a line or a bar for people."""
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -61,8 +62,9 @@ class Tracker(TrainerCallback):
         line = figures(logs or {}, state.global_step, state.global_step / self.steps_per_epoch)
         if len(line) <= 2:
             return
+        said = {key: value if math.isfinite(value) else None for key, value in line.items()}  # JSON knows no NaN
         with self.log.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({**line, "seconds": round(time.time() - self.began, 3)}) + "\n")
+            out.write(json.dumps({**said, "seconds": round(time.time() - self.began, 3)}) + "\n")
         for name, sink in list(self.sinks.items()):
             self._guard(name, lambda sink=sink: sink(line))
 

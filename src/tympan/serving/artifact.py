@@ -23,7 +23,7 @@ from ..models import Model
 from ..pipeline import Output, Pipeline
 from ..signals import Signal
 
-Waveform = Float[np.ndarray, "channels samples"]
+Waveform = Float[np.ndarray, "_channels _samples"]
 
 
 class Listening(Section):

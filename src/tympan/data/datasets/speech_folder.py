@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ...component import assume, did_you_mean
@@ -35,7 +36,8 @@ class SpeechFolder(Recordings):
     group_column: str = "subject"
     """The column that says who speaks; nobody may be in two parts of a split."""
     label_file: str | None = None
-    """Path or URI of a text that lists the columns to predict, one a line; all but id and group by default."""
+    """A text that lists the columns to predict, one a line: a URI, or a path, relative to the root. By default all
+    columns but id and group are known."""
 
     @property
     def group(self) -> str | None:
@@ -119,7 +121,9 @@ class SpeechFolder(Recordings):
         if self.label_file is None:
             return None
         # A line may hold several, separated by commas: lists written for timm-based speech classifiers do.
-        labels = [label.strip() for label in re.split(r"[,\r\n]+", storage.read_text(self.label_file)) if label.strip()]
+        elsewhere = storage.is_remote(self.label_file) or Path(self.label_file).expanduser().is_absolute()
+        text = storage.read_text(self.label_file if elsewhere else storage.join(self.root, self.label_file))
+        labels = [label.strip() for label in re.split(r"[,\r\n]+", text) if label.strip()]
         if not labels:
             raise ValueError(f"{self.label_file} lists no labels; write one column's name on each line")
         return list(dict.fromkeys(labels))

@@ -1,0 +1,126 @@
+"""What the README says works as it says it."""
+
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from tympan.cli import app
+from tympan.data import audio
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
+# What makes a training short enough for a test.
+SHORT = {
+    "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
+    "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2", "model.name=test_resnet"],
+    "speech_digits": ["training.max_steps=1", "training.batch_size=8"],
+    "tempo": ["training.max_steps=2", "training.batch_size=4"],
+}
+
+
+def corpora(root: Path) -> None:
+    """What the README's examples name: a clinic, spoken digits, songs."""
+    rng = np.random.default_rng(0)
+    for name, header, cell in (
+        ("clinic", "als,bulbar", lambda n: f"{n % 2},{'' if n == 3 else n % 2}"),
+        ("digits", "digit", lambda n: str(n % 10)),
+    ):
+        for part, speakers in (("train", range(12)), ("test", range(12, 16))):
+            lines = [f"uid,subject,{header}"]
+            for n in speakers:
+                for take in range(3):
+                    uid = f"{name}-{n}-{take}"
+                    lines.append(f"{uid},s{n},{cell(n + take if name == 'digits' else n)}")
+                    folder = root / name / "recordings" / uid
+                    folder.mkdir(parents=True)
+                    audio.write(folder / "waveform.wav", rng.normal(0, 0.1, 4000), 8000)
+                    (folder / "metadata.json").write_text('{"encoding": "WAV", "sample_rate_hz": 8000}')
+            (root / name / f"{part}.csv").write_text("\n".join(lines) + "\n")
+        (root / name / "labels.txt").write_text(header.replace(",", "\n") + "\n")
+    lines = ["path,song,tempo"]
+    for n in range(24):
+        audio.write(root / f"song-{n}.wav", rng.normal(0, 0.1, 8000), 8000)
+        lines.append(f"song-{n}.wav,s{n // 2},{60 + 5 * n}")
+    (root / "songs.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    corpora(tmp_path)
+    run = ""
+    for command in COMMANDS:
+        words = [run if word == "RUN" else word for word in command.split()[1:]]
+        if words[0] in ("train", "check", "generate"):
+            words += SHORT[Path(words[1]).stem] if words[0] != "generate" else []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+        if words[0] == "train":
+            run = result.stdout.splitlines()[-1]
+            if (Path(run) / "seed-0").is_dir():
+                run += "/seed-0"
+            if (Path(run) / "fold-0").is_dir():
+                run += "/fold-0"
+    assert len(COMMANDS) > 10
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    code = code.replace('"data.size=200"', '"data.size=60"')
+    out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr
+    assert "diameter [m]" in out.stdout
+
+
+def test_the_tree_is_the_tree() -> None:
+    block = README.split("```\nsrc/tympan/\n")[1].split("```")[0]
+    told = set(re.findall(r"── (\S+)", block))
+    there = {p.name + "/" * p.is_dir() for p in (ROOT / "src" / "tympan").iterdir() if not p.name.startswith("__")}
+    assert told == there - {"py.typed"}
+
+
+def test_every_link_and_target_exists() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / link).exists(), link
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("demo", "test", "check", "bench"):
+        assert re.search(rf"^{target}:", makefile, re.M)
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_schema_is_up_to_date_and_the_configurations_follow_it() -> None:
+    out = CliRunner().invoke(app, ["schema"], catch_exceptions=False).stdout
+    assert out == (ROOT / "configs" / "run.schema.json").read_text(), "run: tympan schema > configs/run.schema.json"
+    schema = __import__("json").loads(out)
+    for path in (ROOT / "configs").glob("*.yaml"):
+        text = path.read_text()
+        assert text.startswith("# yaml-language-server: $schema=run.schema.json\n")
+        jsonschema.validate(YAML(typ="safe", pure=True).load(text), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"data": {"type": "tone", "sise": 3}, "features": "mel", "model": "cnn"}, schema)
+
+
+def test_nothing_private_is_in_the_repository() -> None:
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    for name in filter(None, files):
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        assert path.stat().st_size < 1_000_000, name
+        if path.suffix in (".py", ".md", ".txt", ".toml", ".yaml", "") and path != Path(__file__):
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            assert not re.search(r"/root/|/home/\w|pypi\.org|npmjs\.org|pythonhosted", text), name
