@@ -20,7 +20,7 @@ check: setup         ## ruff and pyright
 	.venv/bin/pyright
 
 bench: setup         ## ratios against the named peers, in one run
-	OMP_NUM_THREADS=1 $(PYTHON) benchmarks/features.py
+	OMP_NUM_THREADS=1 $(PYTHON) benchmarks/run.py
 
 setup: .venv/.installed
 
