@@ -49,6 +49,16 @@ def test_the_others_do_what_their_names_say() -> None:
     assert rates(Optimizer(learning_rate=0.1, scheduler="none")) == [0.1] * 20
 
 
+def test_reduce_on_plateau_follows_the_monitored_figure() -> None:
+    optim = optimizer(Optimizer(learning_rate=0.1), nn.Linear(2, 2))
+    for higher, figures, expected in ((False, [1.0] * 12, 0.01), (True, list(range(12)), 0.1)):
+        optim.param_groups[0]["lr"] = 0.1
+        schedule = scheduler(Optimizer(scheduler="reduce_on_plateau"), optim, 100, higher)
+        for figure in figures:
+            schedule.step(figure)  # pyright: ignore
+        assert optim.param_groups[0]["lr"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("warmup", [{"warmup_steps": 5}, {"warmup_ratio": 0.25}])
 def test_the_rate_rises_first(warmup: dict[str, float]) -> None:
     seen = rates(Optimizer(learning_rate=0.1, scheduler="cosine", **warmup))

@@ -161,6 +161,19 @@ def test_without_validation_the_last_checkpoint_is_evaluated(tmp_path: Path) -> 
     assert made.best_checkpoint == made.paths["last_checkpoint"]
 
 
+def test_the_rate_falls_on_a_plateau(tmp_path: Path) -> None:
+    made = trained(
+        tmp_path,
+        optimizer={"learning_rate": 1e-7, "scheduler": "reduce_on_plateau"},
+        training={"max_epochs": 14, "batch_size": 60, "early_stopping": False},
+        logging={"log_every_n_steps": 1, "tensorboard": True},
+    )
+    rates = [line["learning_rate"] for line in log(made) if "learning_rate" in line]
+    assert rates[0] == 1e-7
+    assert rates[-1] == pytest.approx(1e-8)
+    assert list((made.folder / "tensorboard").iterdir())
+
+
 def test_accumulation_takes_fewer_steps(tmp_path: Path) -> None:
     made = trained(tmp_path, training={"max_epochs": 2, "batch_size": 8, "accumulate_grad_batches": 3})
     assert made.best_checkpoint is not None

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
@@ -24,13 +23,17 @@ def optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
     return kind(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)
 
 
-def scheduler(config: OptimizerConfig, what: Optimizer, steps: int) -> LRScheduler:
-    """The schedule over `steps` optimizer steps."""
+def scheduler(config: OptimizerConfig, what: Optimizer, steps: int, higher_is_better: bool = False) -> LRScheduler:
+    """The schedule over `steps` optimizer steps.
+
+    Args:
+        higher_is_better: of the monitored figure, which reduce_on_plateau follows at every validation.
+    """
     if config.scheduler == "onecycle":
         rise = config.warmup_ratio or 0.3
         return OneCycleLR(what, max_lr=config.max_lr or config.learning_rate, total_steps=steps, pct_start=rise)
     if config.scheduler == "reduce_on_plateau":
-        return ReduceLROnPlateau(what)
+        return ReduceLROnPlateau(what, mode="max" if higher_is_better else "min")
     warmup = config.warmup_steps or round(config.warmup_ratio * steps)
 
     def factor(step: int) -> float:
@@ -44,17 +47,3 @@ def scheduler(config: OptimizerConfig, what: Optimizer, steps: int) -> LRSchedul
 
 def _trained(model: nn.Module) -> Iterator[nn.Parameter]:
     return (p for p in model.parameters() if p.requires_grad)
-
-
-def device(name: str) -> torch.device:
-    """The device of that name; `auto` is cuda, then mps, then cpu.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(d for d in here if here[d]))
-    if not here[name]:
-        raise ValueError(f"hardware.device: this machine has no {name}; it has {', '.join(d for d in here if here[d])}")
-    return torch.device(name)

@@ -137,6 +137,11 @@ class Run(Section):
             "onecycle has its own rise; set its length as warmup_ratio",
         )
         refuse(
+            o.scheduler == "reduce_on_plateau" and (o.warmup_steps or o.warmup_ratio),
+            "optimizer.scheduler",
+            "reduce_on_plateau follows validation, not steps, and has no warm-up; take another schedule, or none of it",
+        )
+        refuse(
             o.momentum and o.name != "sgd",
             "optimizer.momentum",
             f"momentum is sgd's; {o.name} has beta1 and beta2",

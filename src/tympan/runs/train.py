@@ -19,8 +19,8 @@ from ..data.split import Parts, Split, folds, record, split
 from ..reports import card, page
 from ..serving.artifact import Artifact
 from .configuration import dump
+from .device import device
 from .evaluate import Evaluation, Metrics, evaluate, pool, summarise, write
-from .optimization import device
 from .prepare import Prepared, prepare
 from .run import Run
 from .trainer import Trained, fit

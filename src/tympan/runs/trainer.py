@@ -16,7 +16,8 @@ from transformers.utils import logging as transformers_logging
 from ..objectives.accumulate import Accumulator
 from ..pipeline import Pipeline
 from .checkpoint import Keeper
-from .optimization import device, optimizer, scheduler
+from .device import device
+from .optimization import optimizer, scheduler
 from .prepare import Prepared
 from .run import metric_key, monitored
 from .tracking import Tracker, Watch
@@ -98,7 +99,7 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
         disable_tqdm=True,
     )
     epochs = math.ceil(steps / steps_per_epoch)
-    schedule: Any = scheduler(run.optimizer, optim, steps)  # the Trainer takes every kind, its annotation one
+    schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
     with _quiet():
         trainer = Trainer(
             model=pipeline,
