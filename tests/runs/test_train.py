@@ -165,7 +165,7 @@ def test_the_rate_falls_on_a_plateau(tmp_path: Path) -> None:
     made = trained(
         tmp_path,
         optimizer={"learning_rate": 1e-7, "scheduler": "reduce_on_plateau"},
-        training={"max_epochs": 14, "batch_size": 60, "early_stopping": False},
+        training={"max_epochs": 20, "batch_size": 60, "early_stopping": False},
         logging={"log_every_n_steps": 1, "tensorboard": True},
     )
     rates = [line["learning_rate"] for line in log(made) if "learning_rate" in line]
