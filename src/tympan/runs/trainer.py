@@ -98,6 +98,8 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
         report_to=[],
         disable_tqdm=True,
     )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # else the Trainer would split every batch between threads
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
     with _quiet():
