@@ -58,7 +58,7 @@ def test_every_mistake_is_told_at_once_with_line_and_column(tmp_path: Path) -> N
         (("name: tiny", "name: tiny\noptimizer: {max_lr: 0.1}"), "max_lr is the peak of scheduler onecycle"),
         (("name: tiny", "name: tiny\ntraining: {val_check_interval: 1.5}"), "neither whole steps"),
         (("name: tiny", "name: tiny\nsplit: {validation: none}\ntraining: {early_stopping: true}"), "needs a valid"),
-        (("duration: 0.1", "duration: 0.10003"), "not a whole number; take: '1600 samples'"),
+        (("duration: 0.1", "duration: 0.10003"), "not a whole number; take '1600 samples'"),
         (("name: tiny", "name: tiny\nname: twice"), 'duplicate key "name"'),
         (("name: tiny", "name: [tiny"), "is not valid YAML"),
         (("name: tiny", "name: !!python/object:os.system tiny"), "tags (!) are not read"),

@@ -203,16 +203,19 @@ def test_seeds_repeat_the_run_on_one_split(tmp_path: Path) -> None:
 
 def test_labels_are_learned_from_a_speech_folder_with_unknown_cells(tmp_path: Path) -> None:
     corpus = speech_folder.fabricate(str(tmp_path / "corpus"))
+    table = tmp_path / "corpus" / "train.csv"
+    table.write_text(table.read_text().replace("clinic-ann-1,ann,50,0", "clinic-ann-1,ann,50,"))
     made = trained(
         tmp_path,
         data={"type": "speech_folder", **corpus},
         split={"folds": 2, "validation": "none"},
-        target={"type": "categorical", "column": "rating"},
+        target={"type": "binary", "labels": ["dysarthria"]},
+        loss={"type": "bce", "positive_weights": "auto"},
         training={"max_epochs": 1, "batch_size": 4},
     )
     who = made.metrics["out_of_fold"]
     assert set(who) == {"model", "baseline/majority", "baseline/prior", "baseline/logistic"}
-    assert who["model"]["rating"]["accuracy"]["n"] == 6  # of 12: every second rating is unknown
+    assert who["model"]["dysarthria"]["auroc"]["n"] == 11  # of 12: one cell is empty
 
 
 def test_several_targets_share_a_backbone(tmp_path: Path) -> None:
