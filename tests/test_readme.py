@@ -1,6 +1,8 @@
 """What the README says works as it says it."""
 
+import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -60,7 +62,7 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     corpora(tmp_path)
     run = ""
     for command in COMMANDS:
-        words = [run if word == "RUN" else word for word in command.split()[1:]]
+        words = [run if word == "RUN" else word for word in shlex.split(command)[1:]]
         if words[0] in ("train", "check", "generate"):
             words += SHORT[Path(words[1]).stem] if words[0] != "generate" else []
         with warnings.catch_warnings():
@@ -105,7 +107,7 @@ def test_every_link_and_target_exists() -> None:
 def test_the_schema_is_up_to_date_and_the_configurations_follow_it() -> None:
     out = CliRunner().invoke(app, ["schema"], catch_exceptions=False).stdout
     assert out == (ROOT / "configs" / "run.schema.json").read_text(), "run: tympan schema > configs/run.schema.json"
-    schema = __import__("json").loads(out)
+    schema = json.loads(out)
     for path in (ROOT / "configs").glob("*.yaml"):
         text = path.read_text()
         assert text.startswith("# yaml-language-server: $schema=run.schema.json\n")

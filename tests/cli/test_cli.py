@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from corpora import speech_folder
 from runs_helpers import write
 from tympan.cli import app, main
 
@@ -69,6 +70,22 @@ def test_check_reads_the_data(tmp_path: Path) -> None:
     assert "the configuration is sound" in out
     assert "60 of 60 recordings are usable" in out
     assert "train" in out
+
+
+def test_check_names_what_is_not_usable_and_why(tmp_path: Path) -> None:
+    corpus = speech_folder.fabricate(str(tmp_path / "corpus"))
+    (tmp_path / "corpus" / "recordings" / "clinic-bob-0" / "waveform.wav").write_bytes(b"")
+    config = write(
+        tmp_path / "run.yaml",
+        data={"type": "speech_folder", **corpus},
+        split={"validation": "none"},
+        target={"type": "binary", "labels": ["dysarthria"]},
+    )
+    result = runner.invoke(app, ["check", str(config)], terminal_width=200)
+    assert result.exit_code == 1
+    assert "11 of 12 recordings are usable" in result.stdout
+    assert "clinic-bob-0" in result.stdout
+    assert "positive" in result.stdout
 
 
 def test_train_evaluate_predict_embed(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ class Feature(Component):
     def build(self, audio: Signal) -> "tuple[nn.Module, Signal]":
         """The module, and the Signal of what it gives.
 
-        The module maps `(batch, 1, samples)` to `(batch, channels, frames)`; frame i belongs to second i / rate.
+        The module maps `(batch, 1, samples)` to `(batch, channels, frames)`; frame i lies around second i / rate,
+        or begins there where the convention says so (Kaldi's).
 
         Raises:
             ValueError: the fields cannot be met at this sample rate or length.

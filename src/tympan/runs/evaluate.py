@@ -144,7 +144,9 @@ def _score(
         for name, output in prepared.run.outputs.items():
             target = output.target
             truth = {key: value[0] for key, value in target.truth(encoded[name][None]).items()}
-            frames = next(iter(truth.values())).shape[1]
+            # A target with a rate may know a frame more or less than the windows over the sound have.
+            frames = min(next(iter(truth.values())).shape[1], heard[name].shape[1])
+            truth = {key: value[:, :frames] for key, value in truth.items()}
             said: dict[str, Decoded] = {
                 "model": {k: v[0, :, :frames] for k, v in target.decode(heard[name][None]).items()},
                 **{f"baseline/{who}": answer(statistics) for who, answer in answers[name].items()},

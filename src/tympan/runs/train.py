@@ -147,7 +147,8 @@ def _notes(run: Run, splits: Sequence[Parts]) -> list[str]:
         whole = len({i for parts in splits for i in parts.test})
         notes.append(
             f"{run.split.folds} folds over all {whole} recordings, {together}; figures pool the answers to the "
-            "recordings that each fold's model never heard."
+            "recordings that each fold's model never heard. A prior ranks below chance in such a pool: the more "
+            "positives are in a fold's training part, the fewer are left to be judged."
         )
     else:
         notes.append(f"The test part is used once, after training; {together}.")

@@ -82,8 +82,8 @@ class Config(Section):
 class Artifact:
     """A trained pipeline that takes a waveform and answers in units and labels."""
 
-    def __init__(self, config: Config, pipeline: Pipeline, folder: str = "") -> None:
-        self.config, self.pipeline, self.folder = config, pipeline.eval(), folder
+    def __init__(self, config: Config, pipeline: Pipeline) -> None:
+        self.config, self.pipeline = config, pipeline.eval()
 
     @classmethod
     def load(cls, folder: str | Path, trust: Sequence[str] = ()) -> "Artifact":
@@ -122,7 +122,7 @@ class Artifact:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from error
         if missing or unexpected:
             raise ValueError(f"{weights}: does not fit config.json: missing {missing}, unexpected {unexpected}")
-        return cls(config, pipeline, str(folder))
+        return cls(config, pipeline)
 
     def save(self, folder: str | Path, card: str = "") -> None:
         """Write the folder; `card` is the text of README.md, by default what `print` shows."""
@@ -173,7 +173,7 @@ class Artifact:
     def __str__(self) -> str:
         audio, features = self.config.audio, self.pipeline.represented
         lines = [
-            f"artifact   {self.folder or '(not saved)'}  (tympan {self.config.tympan})",
+            f"artifact   of run {self.config.provenance.get('run', 'unknown')}, tympan {self.config.tympan}",
             f"input      {audio.samples / audio.sample_rate:g} s of sound at {audio.sample_rate} Hz, channels: "
             f"{audio.channels}, crop: {audio.crop}, padding: {audio.padding}",
             f"features   {self.config.features.type}: {len(features.channels)} channels at "
