@@ -65,6 +65,15 @@ def test_mistakes_end_with_status_two_and_no_traceback(tmp_path: Path, capsys: p
     assert "Traceback" not in err
 
 
+def test_what_is_assumed_is_a_plain_sentence(tmp_path: Path) -> None:
+    config = write(tmp_path / "run.yaml", features={"type": "mel", "n_mels": 128, "window": 0.02, "hop": 0.01})
+    command = [sys.executable, "-m", "tympan", "check", str(config)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "note: " in result.stderr
+    assert "n_fft" in result.stderr
+    assert ".py:" not in result.stderr
+
+
 def test_check_reads_the_data(tmp_path: Path) -> None:
     out = run("check", write(tmp_path / "run.yaml"))
     assert "the configuration is sound" in out

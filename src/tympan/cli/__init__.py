@@ -1,6 +1,7 @@
 """The command line: thin wrappers of the package's functions; what is heavy is imported when a command runs."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,16 @@ Out = Annotated[str | None, typer.Option("--out", "-o", help="Where to: .csv, .j
 
 def main() -> None:
     """Run the command line; mistakes of the user's are told in one line and end with status 2."""
+    plain = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        """What tympan assumes is a sentence for people; warnings of others keep their place in the code."""
+        if category.__module__.startswith("tympan."):
+            sys.stderr.write(f"note: {message}\n")
+        else:
+            plain(message, category, *place)
+
+    warnings.showwarning = show
     try:
         app()
     except (ValueError, OSError) as error:
