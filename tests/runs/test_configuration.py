@@ -59,6 +59,8 @@ def test_every_mistake_is_told_at_once_with_line_and_column(tmp_path: Path) -> N
         (("name: tiny", "name: tiny\ntraining: {val_check_interval: 1.5}"), "neither whole steps"),
         (("name: tiny", "name: tiny\nsplit: {validation: none}\ntraining: {early_stopping: true}"), "needs a valid"),
         (("duration: 0.1", "duration: 0.10003"), "not a whole number; take '1600 samples'"),
+        (("name: tiny", "name: tiny\nseeds: [1, 1]"), "seeds are different whole numbers"),
+        (("quantities: {diameter: m}", "quantities: {diameter: m}, rate: 15.0"), "not a whole number; take 0.06"),
         (("name: tiny", "name: tiny\nname: twice"), 'duplicate key "name"'),
         (("name: tiny", "name: [tiny"), "is not valid YAML"),
         (("name: tiny", "name: !!python/object:os.system tiny"), "tags (!) are not read"),

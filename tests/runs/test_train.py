@@ -15,7 +15,10 @@ from transformers import Trainer
 
 from corpora import speech_folder
 from runs_helpers import write
+from tympan.data import Example
+from tympan.objectives import Target
 from tympan.runs.configuration import load
+from tympan.runs.prepare import Encode
 from tympan.runs.run import Run
 from tympan.runs.tracking import TrackerWarning
 from tympan.runs.train import Result, train
@@ -232,6 +235,42 @@ def test_several_targets_share_a_backbone(tmp_path: Path) -> None:
     assert set(model["f0"]) == {"mae"}
     assert model["f0"]["mae"]["unit"] == "Hz"
     assert {"val_size_mae", "val_pitch_mae"} <= set(next(line for line in log(made) if "val_loss" in line))
+
+
+def test_a_users_own_source_and_a_target_with_a_rate(tmp_path: Path) -> None:
+    made = trained(
+        tmp_path,
+        data={"type": "user_parts.envelope", "size": 80, "sample_rate": 8000, "duration": 2.0},
+        features={
+            "type": "mel",
+            "n_mels": 8,
+            "window": 0.032,
+            "hop": 0.0125,
+            "normalize": "none",
+            "standardize": "none",
+        },
+        model={"type": "cnn", "width": 16, "stride": 1},
+        target={"type": "continuous", "quantities": {"level": "V"}, "rate": 4.0},
+        training={"max_epochs": 15, "batch_size": 8},
+    )
+    who = made.metrics["test"]
+    assert set(who) == {"model", "baseline/mean"}
+    assert who["model"]["level"]["pearson"]["value"] > 0.8
+    assert who["model"]["level"]["mae"]["value"] < 0.6 * who["baseline/mean"]["level"]["mae"]["value"]
+    rows = pq.read_table(made.paths["predictions"]).to_pylist()
+    assert [row["time"] for row in rows[:8]] == [i / 4 for i in range(8)]
+    # Twice the length is answered in overlapping windows, or at its start, as the data's crop says.
+    artifact = Artifact.load(made.folder)
+    (heard,) = artifact.hear([np.zeros((1, 32000), np.float32)])
+    assert heard["target"].shape == (1, 8)
+
+
+def test_a_target_with_a_rate_begins_where_its_clip_begins() -> None:
+    target = Target.model_validate({"type": "continuous", "quantities": {"level": "V"}, "rate": 4.0})
+    example = Example(np.zeros((1, 8000), np.float32), {"level": np.arange(20.0)}, "a", {}, start=1.5)
+    assert Encode({"y": target})(example)["y"][0].tolist() == list(range(6, 20))
+    late = Example(np.zeros((1, 8000), np.float32), {"level": np.arange(20.0)}, "a", {}, start=9.0)
+    assert Encode({"y": target})(late)["y"].isnan().all()
 
 
 def test_a_tracker_that_fails_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

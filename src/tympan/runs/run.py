@@ -174,6 +174,19 @@ class Run(Section):
         )
         targets = [o.target for o in self.targets.values()] + ([self.target] if self.target else [])
         rated = any(target.rate for target in targets)
+        for rate in (target.rate for target in targets if target.rate):
+            frames = self.data.audio.duration * rate
+            near = " or ".join(f"{n / rate:g}" for n in (int(frames), int(frames) + 1) if n)
+            refuse(
+                abs(frames - round(frames)) > 1e-6,
+                "data.duration",
+                f"a clip has {frames:g} frames of a target at {rate:g} Hz, not a whole number; take {near} s",
+            )
+        refuse(
+            len(set(self.seeds)) < len(self.seeds) or min(self.seeds, default=0) < 0,
+            "seeds",
+            "seeds are different whole numbers from 0 on",
+        )
         moving = [a.type for a in self.augmentations if a.moves_sound]
         refuse(rated and moving, "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate")
         if validated and not found:

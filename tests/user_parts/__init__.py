@@ -1,0 +1,1 @@
+"""Parts that a user wrote, outside of the package."""
