@@ -74,24 +74,27 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     several = len(splits) * len(seeds) > 1
     members: dict[str, dict[str, Evaluation]] = {}
     results: list[tuple[Prepared, Trained]] = []
+    metrics: Metrics = {}
     for seed in seeds:
         for number, parts in enumerate(splits):
             name = "-".join([f"seed-{seed}"] * (len(seeds) > 1) + [f"fold-{number}"] * (len(splits) > 1))
             inside = folder / name
             inside.mkdir(exist_ok=True)
             member = run.model_copy(update={"seed": seed, "seeds": ()})
-            prepared, trained, found = _member(member, parts, inside, console, name or run.name, dry_run)
+            notes = _notes(run, splits, name)
+            prepared, trained, members[name], metrics = _member(
+                member, parts, inside, console, name or run.name, notes, dry_run
+            )
             results.append((prepared, trained))
-            members[name] = found
-    repeats = pool(members)
-    metrics: Metrics = {part: summarise([r[part] for r in repeats]) for part in repeats[0]}
-    write(folder, metrics, {part: [r[part] for r in repeats] for part in repeats[0]})
-    prepared, trained = results[0]
     if several:
+        repeats = pool(members)
+        metrics = {part: summarise([r[part] for r in repeats]) for part in repeats[0]}
+        write(folder, metrics, {part: [r[part] for r in repeats] for part in repeats[0]})
         _summary(folder, run, results, time.time() - began, list(members), _notes(run, splits))
-    report = page.write(folder)
-    paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json", "report": report}
-    paths |= {"predictions": folder / "predictions.parquet"}
+        page.write(folder)
+    prepared, trained = results[0]
+    paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json"}
+    paths |= {"predictions": folder / "predictions.parquet", "report": folder / "report" / "index.html"}
     if not several:
         paths |= {"model": folder / "model", "log": folder / "log.jsonl", "split": folder / "split.json"}
         paths |= {"last_checkpoint": trained.last, **{p.name: p for p in trained.checkpoints}}
@@ -102,8 +105,8 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
 
 
 def _member(
-    run: Run, parts: Parts, folder: Path, console: Console, title: str, dry_run: bool
-) -> tuple[Prepared, Trained, dict[str, Evaluation]]:
+    run: Run, parts: Parts, folder: Path, console: Console, title: str, notes: list[str], dry_run: bool
+) -> tuple[Prepared, Trained, dict[str, Evaluation], Metrics]:
     """One training: one seed, one split."""
     began = time.time()
     prepared = prepare(run, parts)
@@ -127,23 +130,24 @@ def _member(
     found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
     metrics: Metrics = {part: summarise([evaluation]) for part, evaluation in found.items()}
     write(folder, metrics, {part: [evaluation] for part, evaluation in found.items()})
-    notes = _notes(run, [parts])
     _summary(folder, run, [(prepared, trained)], time.time() - began, [], notes, str(artifact))
     artifact.save(folder / "model", card.card(artifact, metrics, resolved, notes))
     page.write(folder)
-    return prepared, trained, found
+    return prepared, trained, found, metrics
 
 
 def _splits(run: Run) -> list[Parts]:
     return folds(run.data, run.split, run.seed) if run.split.folds else [split(run.data, run.split, run.seed)]
 
 
-def _notes(run: Run, splits: Sequence[Parts]) -> list[str]:
-    """What a reader of the figures must know of the split."""
+def _notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
+    """What a reader of the figures must know of the split; `member` names one of several trainings."""
     notes = []
     kind = run.split.group or run.data.group
     together = f"no {kind} is in two parts" if kind else "every recording is by itself"
-    if run.split.folds:
+    if member:
+        notes.append(f"{member} is one of several trainings, whose joint figures are in the folder above; {together}.")
+    elif run.split.folds:
         whole = len({i for parts in splits for i in parts.test})
         notes.append(
             f"{run.split.folds} folds over all {whole} recordings, {together}; figures pool the answers to the "
@@ -154,7 +158,7 @@ def _notes(run: Run, splits: Sequence[Parts]) -> list[str]:
         notes.append(f"The test part is used once, after training; {together}.")
     if run.split.validation == "none":
         notes.append("There is no validation part: the last checkpoint is evaluated, and nothing was chosen by it.")
-    if run.seeds:
+    if run.seeds and not member:
         notes.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
     return notes
 
