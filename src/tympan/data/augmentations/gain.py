@@ -13,7 +13,8 @@ from .. import Augmentation
 class Gain(Augmentation):
     """Multiply each clip by a gain drawn evenly in decibels.
 
-    It comes after a feature's `normalize: peak`, which would undo it.
+    It comes after a feature's `normalize: peak`, which would undo it. A feature in decibels or logarithms with
+    `standardize: clip` or `channel` does undo it, but for its floor: there it only costs time.
     """
 
     on: ClassVar[Literal["waveform", "features"]] = "waveform"
