@@ -90,6 +90,10 @@ def resample(x: Float[Tensor, "batch channels frames"], frames: int) -> Float[Te
 def resample_mask(real: Bool[Tensor, "batch frames"], frames: int) -> Bool[Tensor, "batch {frames}"]:
     """Which of another number of frames are real; at least the last, so that there is something to pool."""
     at = ((torch.arange(frames, device=real.device) + 0.5) * real.shape[1] / frames).long()
-    there = real[:, at]
-    last = torch.arange(frames, device=real.device) == frames - 1
-    return there | (~there.any(1, keepdim=True) & last)
+    return or_last(real[:, at])
+
+
+def or_last(real: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch frames"]:
+    """The same mask, but with the last frame real where none is."""
+    last = torch.arange(real.shape[1], device=real.device) == real.shape[1] - 1
+    return real | (~real.any(1, keepdim=True) & last)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .data import Augmentation
 from .data.batch import real as real_samples
 from .features import Feature
-from .head import resample_mask
+from .head import or_last, resample_mask
 from .signals import Signal
 
 
@@ -57,9 +57,7 @@ class Representation(nn.Module):
         if rate is None or frames == length:
             return resample_mask(real, frames)
         at = (torch.arange(frames, device=real.device) * (self.audio.rate or 0.0) / rate).round().long()
-        there = real[:, at.clamp(max=length - 1)]
-        last = torch.arange(frames, device=real.device) == frames - 1
-        return there | (~there.any(1, keepdim=True) & last)
+        return or_last(real[:, at.clamp(max=length - 1)])
 
     def _augment(self, on: str, x: Tensor, real: Tensor, key: Tensor | None, signal: Signal) -> tuple[Tensor, Tensor]:
         if self.training and self.augmentations[on]:

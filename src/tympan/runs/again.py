@@ -8,7 +8,7 @@ from ..data.split import Parts
 from ..reports import page
 from ..serving.artifact import Artifact
 from .configuration import load
-from .evaluate import Evaluation, Metrics, evaluate, pool, summarise, write
+from .evaluate import Evaluation, Metrics, evaluate, pool, write
 from .prepare import Prepared
 
 
@@ -24,23 +24,20 @@ def evaluate_again(folder: str | Path) -> Metrics:
         raise FileNotFoundError(f"{folder}: holds no run that ended (summary.json)")
     names = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["members"]
     if not names:
-        found = {part: [evaluation] for part, evaluation in _one(folder).items()}
-    else:
-        repeats = pool({name: _one(folder / name) for name in names})
-        found = {part: [repeat[part] for repeat in repeats] for part in repeats[0]}
-    metrics: Metrics = {part: summarise(repeats) for part, repeats in found.items()}
-    write(folder, metrics, found)
+        return _one(folder)[1]
+    metrics = write(folder, pool({name: _one(folder / name)[0] for name in names}))
     page.write(folder)
     return metrics
 
 
-def _one(folder: Path) -> dict[str, Evaluation]:
+def _one(folder: Path) -> tuple[dict[str, Evaluation], Metrics]:
     run = load(folder / "run.yaml")
     prepared = Prepared(run, _parts(folder / "split.json", run.data))
     artifact = Artifact.load(folder / "model", trust=run.elsewhere)
     found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
-    write(folder, {part: summarise([e]) for part, e in found.items()}, {part: [e] for part, e in found.items()})
-    return found
+    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
+    page.write(folder)
+    return found, metrics
 
 
 def _parts(file: Path, source: Source) -> Parts:

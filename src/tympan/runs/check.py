@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data import Source
-from ..data.split import folds, split
 from ..objectives import Target
 from .prepare import prepare
 from .run import Run
@@ -42,7 +41,7 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     """
     source = run.data
     found = Checked(len(source))
-    parts = folds(source, run.split, run.seed) if run.split.folds else [split(source, run.split, run.seed)]
+    parts = run.divide()
     prepared = prepare(run, parts[0])
     prepared.pipeline()
     for index in range(len(source)):
@@ -58,7 +57,10 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     for prefix, group in named.items():
         for name, indices in group.items():
             part = prefix or name
-            found.parts[part] = {"recordings": len(indices), "groups": len(_groups(source, run, indices))}
+            found.parts[part] = {
+                "recordings": len(indices),
+                "groups": len({run.group_of(source.describe(i)) for i in indices}),
+            }
             for output in prepared.run.outputs.values():
                 for column, text in _known(output.target, source, indices).items():
                     found.outputs.setdefault(column, {})[part] = text
@@ -81,12 +83,6 @@ def show(found: Checked, console: Console) -> None:
         console.print(refused)
         if len(found.refused) > 50:
             console.print(f"and {len(found.refused) - 50} more")
-
-
-def _groups(source: Source, run: Run, indices: list[int]) -> set[str]:
-    kind = run.split.group or source.group
-    descriptions = [source.describe(i) for i in indices]
-    return {d.groups.get(kind, d.id) if kind else d.id for d in descriptions}
 
 
 def _known(target: Target, source: Source, indices: list[int]) -> dict[str, str]:

@@ -44,8 +44,8 @@ class Evaluation:
         self.units.update(other.units)
 
 
-def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> list[dict[str, Evaluation]]:
-    """The evaluations of a run's members, by seed: `seed-1`, `fold-0`, `seed-1-fold-0`.
+def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Evaluation]]:
+    """The evaluations of a run's members (`seed-1`, `fold-0`, `seed-1-fold-0`): of each part, one for each seed.
 
     Of folds the test parts alone are pooled, as `out_of_fold`: what validates one fold trains another.
     """
@@ -56,7 +56,8 @@ def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> list[dict[str, Eval
             if not fold or part == "test":
                 repeat = seeds.setdefault(seed if fold else name, {})
                 repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(evaluation)
-    return list(seeds.values())
+    repeats = list(seeds.values())
+    return {part: [repeat[part] for repeat in repeats] for part in repeats[0]}
 
 
 def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
@@ -91,8 +92,9 @@ def evaluate(
     }
 
 
-def write(folder: Path, metrics: Metrics, evaluations: Mapping[str, Sequence[Evaluation]]) -> None:
-    """Write metrics.json and predictions.parquet into a run's folder."""
+def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metrics:
+    """Write metrics.json and predictions.parquet into a run's folder, and return the metrics."""
+    metrics: Metrics = {part: summarise(repeats) for part, repeats in evaluations.items()}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     rows = [
         {"split": part, **({"repeat": i} if len(repeats) > 1 else {}), **row}
@@ -102,6 +104,7 @@ def write(folder: Path, metrics: Metrics, evaluations: Mapping[str, Sequence[Eva
     ]
     if rows:
         pq.write_table(pa.Table.from_pylist(rows), folder / "predictions.parquet")
+    return metrics
 
 
 def _baselines(prepared: Prepared, artifact: Artifact) -> tuple[dict[str, dict[str, baselines.Answer]], Any]:
@@ -111,7 +114,7 @@ def _baselines(prepared: Prepared, artifact: Artifact) -> tuple[dict[str, dict[s
     for example in _examples(prepared, "train"):
         statistics.append(pool(example.waveform))
         encoded.append(prepared.encode(example))
-        groups.append(_group(prepared, example))
+        groups.append(prepared.run.group_of(example))
     x = np.stack(statistics)
     return {
         name: baselines.fit(output.target, [e[name] for e in encoded], x, groups)
@@ -128,6 +131,9 @@ def _score(
     batch_size: int,
 ) -> Evaluation:
     result = Evaluation()
+    for output in prepared.run.outputs.values():
+        for column, unit in output.target.unit.items():
+            result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures}
     waiting: list[Example] = []
 
     def waveforms() -> Iterator[np.ndarray]:
@@ -138,7 +144,7 @@ def _score(
     for heard in artifact.hear(waveforms(), batch_size):
         example = waiting.pop(0)
         encoded = prepared.encode(example)
-        group = _group(prepared, example)
+        group = prepared.run.group_of(example)
         statistics = pool(example.waveform)
         references = prepared.source.references(example)
         for name, output in prepared.run.outputs.items():
@@ -154,15 +160,12 @@ def _score(
             }
             for who, decoded in said.items():
                 figures = result.accumulators.setdefault(who, {})
+                whole = {k: np.broadcast_to(v, (v.shape[0], frames))[None] for k, v in decoded.items()}
                 for metric in output.figures:
                     key = (name, metric.type)
                     if key not in figures:
                         figures[key] = metric.start(target.outputs)
-                    whole = {k: np.broadcast_to(v, (v.shape[0], frames))[None] for k, v in decoded.items()}
                     figures[key].update(whole, {k: v[None] for k, v in truth.items()}, [example.id], [group])
-                    for column in target.outputs:
-                        unit = metric.unit(target.unit[column])
-                        result.units.setdefault(column, {})[metric.type] = unit
             result.predictions += _rows(target, example.id, group, said["model"], truth)
     return result
 
@@ -206,8 +209,3 @@ def _examples(prepared: Prepared, part: str) -> Iterator[Example]:
     source = prepared.source
     for index in getattr(prepared.parts, part):
         yield source.clip(index, 0, prepared.run.seed) if source.crop == "start" else source[index]
-
-
-def _group(prepared: Prepared, example: Example) -> str:
-    kind = prepared.run.split.group or prepared.source.group
-    return example.groups.get(kind, example.id) if kind else example.id

@@ -7,8 +7,8 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..component import Section
-from ..data import Augmentation, Source
-from ..data.split import Split
+from ..data import Augmentation, Description, Example, Source
+from ..data.split import Parts, Split, folds, split
 from ..features import Feature
 from ..head import Head
 from ..models import Model
@@ -75,6 +75,17 @@ class Run(Section):
             return self.model_copy(update={"targets": outputs})
         (one,) = outputs.values()
         return self.model_copy(update={"target": one.target, "loss": one.loss})
+
+    def group_of(self, what: Example | Description) -> str:
+        """The group that the split keeps whole; an example that has none is its own."""
+        kind = self.split.group or self.data.group
+        return what.groups.get(kind, what.id) if kind else what.id
+
+    def divide(self) -> list[Parts]:
+        """The parts of every fold, or of the one split."""
+        return (
+            folds(self.data, self.split, self.seed) if self.split.folds else [split(self.data, self.split, self.seed)]
+        )
 
     @property
     def elsewhere(self) -> list[str]:

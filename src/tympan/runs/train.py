@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from ..data.split import Parts, Split, folds, record, split
+from ..data.split import Parts, record
 from ..reports import card, page
 from ..serving.artifact import Artifact
 from .configuration import dump
 from .device import device
-from .evaluate import Evaluation, Metrics, evaluate, pool, summarise, write
+from .evaluate import Evaluation, Metrics, evaluate, pool, write
 from .prepare import Prepared, prepare
 from .run import Run
 from .trainer import Trained, fit
@@ -65,7 +65,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16")
     if run.split.seed is None:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
-    splits = _splits(run)
+    splits = run.divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
@@ -87,9 +87,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
             )
             results.append((prepared, trained))
     if several:
-        repeats = pool(members)
-        metrics = {part: summarise([r[part] for r in repeats]) for part in repeats[0]}
-        write(folder, metrics, {part: [r[part] for r in repeats] for part in repeats[0]})
+        metrics = write(folder, pool(members))
         _summary(folder, run, results, time.time() - began, list(members), _notes(run, splits))
         page.write(folder)
     prepared, trained = results[0]
@@ -128,16 +126,11 @@ def _member(
         _same(prepared, trained, artifact)
     artifact.pipeline.to(device(run.hardware.device))
     found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
-    metrics: Metrics = {part: summarise([evaluation]) for part, evaluation in found.items()}
-    write(folder, metrics, {part: [evaluation] for part, evaluation in found.items()})
+    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
     _summary(folder, run, [(prepared, trained)], time.time() - began, [], notes, str(artifact))
-    artifact.save(folder / "model", card.card(artifact, metrics, resolved, notes))
+    (folder / "model" / "README.md").write_text(card.card(artifact, metrics, resolved, notes), encoding="utf-8")
     page.write(folder)
     return prepared, trained, found, metrics
-
-
-def _splits(run: Run) -> list[Parts]:
-    return folds(run.data, run.split, run.seed) if run.split.folds else [split(run.data, run.split, run.seed)]
 
 
 def _notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
@@ -210,13 +203,8 @@ def _own_folder(run: Run) -> Path:
 
 def _short(run: Run) -> Run:
     training = run.training.model_copy(update={"max_steps": 2, "max_epochs": 1, "val_check_interval": 1})
-    return run.model_copy(
-        update={"name": f"{run.name}-dry", "seeds": (), "training": training, "split": _whole(run.split)}
-    )
-
-
-def _whole(config: Split) -> Split:
-    return config.model_copy(update={"folds": None})
+    split = run.split.model_copy(update={"folds": None})
+    return run.model_copy(update={"name": f"{run.name}-dry", "seeds": (), "training": training, "split": split})
 
 
 def _few(parts: Parts, batch_size: int) -> Parts:

@@ -115,13 +115,11 @@ class Artifact:
         pipeline = config.build()
         weights = path / "model.safetensors"
         try:
-            missing, unexpected = pipeline.load_state_dict(load_file(weights), strict=False)
+            pipeline.load_state_dict(load_file(weights))
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{weights}: is missing; copy the whole folder") from error
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from error
-        if missing or unexpected:
-            raise ValueError(f"{weights}: does not fit config.json: missing {missing}, unexpected {unexpected}")
         return cls(config, pipeline)
 
     def save(self, folder: str | Path, card: str = "") -> None:
