@@ -8,7 +8,10 @@ import pytest
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 
 from tympan.component import Component, trusted
-from tympan.data import Augmentation, Dataset, Source, Synthesizer
+from tympan.data import Source
+from tympan.data.augmentations import Augmentation
+from tympan.data.datasets import Dataset
+from tympan.data.synthesizers import Synthesizer
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Loss, Metric, Target

@@ -65,7 +65,8 @@ def loaded_after(code: str) -> set[str]:
 
 def test_listing_components_imports_none_of_them() -> None:
     code = """
-from tympan.data import Source, Augmentation
+from tympan.data import Source
+from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Loss, Metric, Target

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tympan.data import Augmentation
+from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Metric, Target

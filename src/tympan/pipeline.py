@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny
 from torch import Tensor, nn
 
 from .component import Component, Section
-from .data import Augmentation
+from .data.augmentations import Augmentation
 from .features import Feature
 from .head import Head, masked_mean, resample_mask
 from .models import Model

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from .data import Augmentation
+from .data.augmentations import Augmentation
 from .data.batch import real as real_samples
 from .features import Feature
 from .head import or_last, resample_mask

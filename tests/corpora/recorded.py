@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tympan.data import Synthesizer
 from tympan.data.generate import generate
+from tympan.data.synthesizers import Synthesizer
 
 
 def fabricate(root: str | Path) -> dict:

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from servers.s3 import s3, s3_server  # noqa: F401
-from tympan.data import Dataset, storage
+from tympan.data import storage
 from tympan.data.audio import info
 from tympan.data.crop import onset
+from tympan.data.datasets import Dataset
 from tympan.data.recordings import Recordings
 
 

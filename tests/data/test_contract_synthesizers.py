@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tympan.data import Synthesizer
+from tympan.data.synthesizers import Synthesizer
 
 NAMES = Synthesizer.names()
 

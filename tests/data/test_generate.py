@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from corpora.recorded import fabricate
-from tympan.data import Dataset, Synthesizer
+from tympan.data.datasets import Dataset
 from tympan.data.generate import generate
+from tympan.data.synthesizers import Synthesizer
 
 DRUMS = {"type": "circular_membrane", "size": 7, "sample_rate": 8000, "duration": 0.1, "seed": 5}
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tympan.data import Synthesizer, Values
+from tympan.data import Values
+from tympan.data.synthesizers import Synthesizer
 
 
 class Envelope(Synthesizer):

@@ -1,4 +1,4 @@
-"""Where examples come from: recordings and synthesizers behind one interface, and random changes to them."""
+"""Where examples come from: recordings and synthesizers behind one interface."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -12,8 +12,7 @@ from ..signals import Length, Signal, samples
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Bool, Float
-    from torch import Tensor
+    from jaxtyping import Float
 
 Values = Mapping[str, Any]
 """What is known of an example by name: a number, a text, or an array `(frames,)`; NaN or a missing name is unknown."""
@@ -126,123 +125,3 @@ class Source(Component):
     def references(self, example: Example) -> dict[str, Values]:
         """Answers by those who know more than a model hears, by name (a closed-form inverse); none by default."""
         return {}
-
-
-class Dataset(Source):
-    """A source of recordings."""
-
-    packages: ClassVar[tuple[str, ...]] = ("tympan.data.datasets",)
-
-
-class Synthesizer(Source):
-    """A source of synthesised sound: (seed, index) -> the parameters drawn, and the waveform that they make.
-
-    An instrument writes two methods, `parameters` and `sound`. Random numbers come from the generators given to them,
-    and from `self.generator(...)` for what several examples share; never from a global one.
-    """
-
-    packages: ClassVar[tuple[str, ...]] = ("tympan.data.synthesizers",)
-
-    sample_rate: int = Field(default=48000, gt=0)
-    """Samples per second (Hz)."""
-    duration: Length = 1.0
-    """Length of an example, in seconds or as `1024 samples`."""
-    size: int = Field(default=10, ge=1)
-    """Number of examples."""
-    seed: int = Field(default=0, ge=0)
-    """Decides every example together with its index."""
-
-    @abstractmethod
-    def parameters(self, rng: "np.random.Generator", index: int) -> dict[str, Any]:
-        """Draw what makes example `index`: names to numbers in the units that `units` says."""
-
-    @abstractmethod
-    def sound(self, rng: "np.random.Generator", parameters: Values) -> "Float[np.ndarray, 'samples']":
-        """The waveform that the parameters make, `duration` long, float32."""
-
-    def groups(self, index: int) -> dict[str, str]:
-        """The groups of example `index`; by default each example is its own."""
-        return {"example": str(index)}
-
-    def generator(self, *stream: int) -> "np.random.Generator":
-        """A generator that depends on the seed and the stream alone."""
-        import numpy as np
-
-        return np.random.default_rng((self.seed, *stream))
-
-    def synthesize(self, rng: "np.random.Generator", index: int) -> Example:
-        """Example `index`, drawn from the generator."""
-        parameters = self.parameters(rng, index)
-        return Example(self.sound(rng, parameters)[None], parameters, f"{index:06d}", self.groups(index))
-
-    @property
-    def group(self) -> str:
-        return next(iter(self.groups(0)))
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> Example:
-        self._check(index)
-        return self.synthesize(self.generator(0, index), index)
-
-    def values(self, index: int) -> Values:
-        self._check(index)
-        return self.parameters(self.generator(0, index), index)
-
-    def describe(self, index: int) -> Description:
-        self._check(index)
-        return Description(f"{index:06d}", self.groups(index), self.audio.duration)
-
-    def _check(self, index: int) -> None:
-        if not 0 <= index < self.size:
-            raise IndexError(f"{self.type} has {self.size} examples, none at {index}")
-
-
-class Augmentation(Component):
-    """A random change of the sound or of its features, in training only: pure in (seed, epoch, index)."""
-
-    packages: ClassVar[tuple[str, ...]] = ("tympan.data.augmentations",)
-    on: ClassVar[Literal["waveform", "features"]]
-    """What is changed."""
-    draws: ClassVar[int]
-    """How many random numbers an example needs, beside the one for `p`."""
-    moves_sound: ClassVar[bool] = False
-    """Whether sound moves in time, so that a target with a rate would no longer fit."""
-
-    p: float = Field(default=1.0, ge=0, le=1)
-    """The probability that an example is changed."""
-
-    @abstractmethod
-    def change(
-        self,
-        x: "Float[Tensor, 'batch channels frames']",
-        real: "Bool[Tensor, 'batch frames']",
-        uniform: "Float[Tensor, 'batch draws']",
-        signal: Signal,
-    ) -> "tuple[Float[Tensor, 'batch channels frames'], Bool[Tensor, 'batch frames']]":
-        """The changed tensor, and which of its frames are real (not padding).
-
-        Args:
-            uniform: numbers in [0, 1), `draws` for each example, that alone decide the change.
-        """
-
-    def __call__(
-        self,
-        x: "Float[Tensor, 'batch channels frames']",
-        real: "Bool[Tensor, 'batch frames']",
-        key: "Tensor",
-        seed: int,
-        signal: Signal,
-    ) -> "tuple[Float[Tensor, 'batch channels frames'], Bool[Tensor, 'batch frames']]":
-        """Change each example with probability `p`; `key` is `(batch, 2)`: epoch and index of each example."""
-        import torch
-
-        from .draw import uniform
-
-        u = uniform(key, seed, self.type, 1 + self.draws).to(x.device)
-        y, there = self.change(x, real, u[:, 1:], signal)
-        if self.p == 1:
-            return y, there
-        chosen = u[:, 0] < self.p
-        return torch.where(chosen[:, None, None], y, x), torch.where(chosen[:, None], there, real)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from . import Dataset, Description, Example, audio, crop
+from . import Description, Example, audio, crop
 from .cache import decoded
+from .datasets import Dataset
 from .table import some
 
 

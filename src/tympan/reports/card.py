@@ -5,7 +5,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from ..data import Synthesizer
+from ..data.synthesizers import Synthesizer
 from ..serving.artifact import Artifact
 from .table import Scores, cell, headline_part, in_order, main_metric, meaning, shown, unit, verdict
 

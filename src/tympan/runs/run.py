@@ -7,7 +7,8 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..component import Section
-from ..data import Augmentation, Description, Example, Source
+from ..data import Description, Example, Source
+from ..data.augmentations import Augmentation
 from ..data.split import Parts, Split, folds, split
 from ..features import Feature
 from ..head import Head

@@ -1,1 +1,62 @@
-"""Random changes, one per file."""
+"""Random changes of sound or of its features, one per file."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from ...component import Component
+from ...signals import Signal
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from torch import Tensor
+
+
+class Augmentation(Component):
+    """A random change of the sound or of its features, in training only: pure in (seed, epoch, index)."""
+
+    packages: ClassVar[tuple[str, ...]] = ("tympan.data.augmentations",)
+    on: ClassVar[Literal["waveform", "features"]]
+    """What is changed."""
+    draws: ClassVar[int]
+    """How many random numbers an example needs, beside the one for `p`."""
+    moves_sound: ClassVar[bool] = False
+    """Whether sound moves in time, so that a target with a rate would no longer fit."""
+
+    p: float = Field(default=1.0, ge=0, le=1)
+    """The probability that an example is changed."""
+
+    @abstractmethod
+    def change(
+        self,
+        x: "Float[Tensor, 'batch channels frames']",
+        real: "Bool[Tensor, 'batch frames']",
+        uniform: "Float[Tensor, 'batch draws']",
+        signal: Signal,
+    ) -> "tuple[Float[Tensor, 'batch channels frames'], Bool[Tensor, 'batch frames']]":
+        """The changed tensor, and which of its frames are real (not padding).
+
+        Args:
+            uniform: numbers in [0, 1), `draws` for each example, that alone decide the change.
+        """
+
+    def __call__(
+        self,
+        x: "Float[Tensor, 'batch channels frames']",
+        real: "Bool[Tensor, 'batch frames']",
+        key: "Tensor",
+        seed: int,
+        signal: Signal,
+    ) -> "tuple[Float[Tensor, 'batch channels frames'], Bool[Tensor, 'batch frames']]":
+        """Change each example with probability `p`; `key` is `(batch, 2)`: epoch and index of each example."""
+        import torch
+
+        from ..draw import uniform
+
+        u = uniform(key, seed, self.type, 1 + self.draws).to(x.device)
+        y, there = self.change(x, real, u[:, 1:], signal)
+        if self.p == 1:
+            return y, there
+        chosen = u[:, 0] < self.p
+        return torch.where(chosen[:, None, None], y, x), torch.where(chosen[:, None], there, real)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from .. import Augmentation
+from . import Augmentation
 
 
 class Gain(Augmentation):

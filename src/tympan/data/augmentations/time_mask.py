@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from .. import Augmentation
+from . import Augmentation
 from ._masks import MOST, cover, hidden
 
 

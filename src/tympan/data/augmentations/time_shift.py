@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...signals import Signal
-from .. import Augmentation
+from . import Augmentation
 
 
 class TimeShift(Augmentation):

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from ...acoustics.modes import wave_speed
 from ...acoustics.strike import amplitudes, decay_rates, to_peak, waveform
-from .. import Synthesizer, Values
+from .. import Values
+from . import Synthesizer
 from ._range import Positive, draw, ends
 
 _DRUM = 1  # the stream of random numbers that all strikes of a drum share; stream 0 is each example's own

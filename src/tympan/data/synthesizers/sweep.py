@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
-from .. import Synthesizer, Values
+from .. import Values
+from . import Synthesizer
 
 
 class Sweep(Synthesizer):

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from ...acoustics.strike import to_peak, waveform
-from .. import Synthesizer, Values
+from .. import Values
+from . import Synthesizer
 from ._range import Positive, draw, ends
 
 
