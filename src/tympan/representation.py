@@ -1,11 +1,14 @@
-"""Waveform -> features as a model hears them: level, augmentation, features, standardisation, padding taken out."""
+"""Waveform -> features as a model hears them: level, augmentation, rate, features, standardisation, no padding."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torchaudio.transforms import Resample
 
 from .data.augmentations import Augmentation
 from .data.batch import real as real_samples
@@ -13,9 +16,14 @@ from .features import Feature
 from .head import or_last, resample_mask
 from .signals import Signal
 
+LARGEST = 1 << 24  # weights: no resampler's filters are larger (64 MiB)
+
 
 class Representation(nn.Module):
-    """Everything between a padded waveform and the backbone; float32 even under autocast."""
+    """Everything between a padded waveform and the backbone; float32 even under autocast.
+
+    A feature is of one channel: each of several is heard by itself, and the features are laid one after the other.
+    """
 
     def __init__(
         self,
@@ -25,11 +33,18 @@ class Representation(nn.Module):
         augmentations: Sequence[Augmentation] = (),
         seed: int = 0,
     ) -> None:
+        """Build the feature for clips of one Signal.
+
+        Raises:
+            ValueError: the feature's fields cannot be met by this sound.
+        """
         super().__init__()
         self.audio, self.feature, self.seed = audio, feature, seed
         self.padding: Literal["left", "right"] = padding
         self.augmentations = {on: [a for a in augmentations if a.on == on] for on in ("waveform", "features")}
-        self.features, self.signal = feature.build(audio)
+        self.heard = _at(audio, feature.sample_rate)
+        self.resample = None if self.heard.rate == audio.rate else _resampler(audio, self.heard)
+        self.features, self.signal = _of_every_channel(feature, self.heard)
 
     def forward(
         self,
@@ -43,20 +58,30 @@ class Representation(nn.Module):
             samples = torch.full((len(waveform),), length, device=waveform.device)
         with torch.autocast(waveform.device.type, enabled=False):
             x, real = waveform.float(), real_samples(samples, length, self.padding)
-            if self.feature.normalize == "peak":
-                x = x / x.abs().amax((1, 2), keepdim=True).clamp(min=1e-8)
+            x = level(x, real, self.feature.normalize)
             x, real = self._augment("waveform", x, real, key, self.audio)
-            x = self.features(x)
+            if self.resample is not None:
+                x, real = self._resampled(x, real, self.resample)
+            x = self.features(x.flatten(0, 1)[:, None])
+            x = x.unflatten(0, (len(waveform), len(self.audio.channels))).flatten(1, 2)
             real = self._real_frames(real, x.shape[2])
             x = standardize(x, real, self.feature.standardize)
             x, real = self._augment("features", x, real, key, self.signal)
             return x * real[:, None], real
 
+    def _resampled(self, x: Tensor, real: Tensor, resample: nn.Module) -> tuple[Tensor, Tensor]:
+        assert self.audio.rate is not None and self.heard.rate is not None
+        frames = _length(x.shape[2], self.audio.rate, self.heard.rate)
+        at = torch.arange(frames, device=x.device) * int(self.audio.rate) // int(self.heard.rate)
+        real = real[:, at]
+        # Filters ring into the padding, which must stay silent.
+        return resample(x)[:, :, :frames] * real[:, None], real
+
     def _real_frames(self, real: Bool[Tensor, "batch samples"], frames: int) -> Bool[Tensor, "batch frames"]:
         rate, length = self.signal.rate, real.shape[1]
         if rate is None or frames == length:
             return resample_mask(real, frames)
-        at = (torch.arange(frames, device=real.device) * (self.audio.rate or 0.0) / rate).round().long()
+        at = (torch.arange(frames, device=real.device) * (self.heard.rate or 0.0) / rate).round().long()
         return or_last(real[:, at.clamp(max=length - 1)])
 
     def _augment(self, on: str, x: Tensor, real: Tensor, key: Tensor | None, signal: Signal) -> tuple[Tensor, Tensor]:
@@ -67,6 +92,24 @@ class Representation(nn.Module):
                 # Two augmentations of one type draw differently.
                 x, real = augmentation(x, real, key, self.seed + 7919 * place, signal)
         return x, real
+
+
+def level(
+    x: Float[Tensor, "batch channels samples"],
+    real: Bool[Tensor, "batch samples"],
+    to: Literal["none", "peak", "min_max"],
+) -> Float[Tensor, "batch channels samples"]:
+    """Each clip's real samples, of all channels together, brought to one level; the padding stays 0."""
+    if to == "none":
+        return x
+    if to == "peak":
+        return x / x.abs().amax((1, 2), keepdim=True).clamp(min=1e-8)
+    mask = real[:, None]
+    low = x.masked_fill(~mask, torch.inf).amin((1, 2), keepdim=True)
+    span = x.masked_fill(~mask, -torch.inf).amax((1, 2), keepdim=True) - low
+    # A constant clip has nothing to stretch, one that is all padding no span at all.
+    known = mask & (span > 0)
+    return torch.where(known, 2 * (x - low) / torch.where(span > 0, span, 1.0) - 1, 0.0)
 
 
 def standardize(
@@ -84,3 +127,53 @@ def standardize(
     mean = torch.where(mask, x, zero).sum(dims, keepdim=True) / n
     variance = torch.where(mask, (x - mean) ** 2, zero).sum(dims, keepdim=True) / n
     return (x - mean) / (variance.sqrt() + 1e-5)
+
+
+def _length(samples: int, rate: float, new: float) -> int:
+    """Samples that lie within `samples` of another rate."""
+    return max(samples * int(new) // int(rate), 1)
+
+
+def _at(audio: Signal, rate: int | None) -> Signal:
+    """The same sound at another rate: the whole samples that lie within the clip."""
+    if rate is None or rate == audio.rate:
+        return audio
+    assert audio.rate is not None
+    return replace(audio, rate=float(rate), duration=_length(audio.frames, audio.rate, float(rate)) / rate)
+
+
+def _resampler(audio: Signal, heard: Signal) -> nn.Module:
+    assert audio.rate is not None and heard.rate is not None
+    old, new = int(audio.rate), int(heard.rate)
+    common = math.gcd(old, new)
+    # A filter for each phase between the two rates, 64 zero crossings to each side of every sample.
+    if new // common * (old // common + 128 * max(old // new, 1)) > LARGEST:
+        raise ValueError(
+            f"features.sample_rate: {new} Hz and the data's {old} Hz have no common divisor above {common}, and so "
+            f"would need too many filters; set the data's sample_rate to {new}, or take a rate that shares more"
+        )
+    # Kaiser's window with 120 dB of rejection; torchaudio's own choice lets aliases through at -11 dB.
+    resample = Resample(
+        old,
+        new,
+        resampling_method="sinc_interp_kaiser",
+        lowpass_filter_width=64,
+        rolloff=0.9475937167399596,
+        beta=14.769656459379492,
+    )
+    # Nothing is learned, so nothing is saved.
+    resample.register_buffer("kernel", resample.get_buffer("kernel"), persistent=False)
+    return resample
+
+
+def _of_every_channel(feature: Feature, heard: Signal) -> tuple[nn.Module, Signal]:
+    """The feature of one channel, and the Signal of those of all, one after the other."""
+    if len(heard.channels) == 1:
+        return feature.build(heard)
+    one = replace(heard, channels=("mono",))
+    module, signal = feature.build(one)
+    if signal.channels == one.channels:
+        names = heard.channels
+    else:
+        names = tuple(f"{channel} {name}" for channel in heard.channels for name in signal.channels)
+    return module, replace(signal, channels=names, planes=len(heard.channels) * signal.planes)

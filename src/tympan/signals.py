@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator
+from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,28 @@ class Signal:
     """Seconds per clip."""
     unit: str = ""
     """The unit of the values."""
+    planes: int = 1
+    """How many sounds the channels are of, one after the other: 2 for the mel bands of left and right."""
 
     @property
     def frames(self) -> int:
         """Frames per clip."""
         return 1 if self.rate is None else round(self.rate * self.duration)
+
+
+def check_channels(count: int, audio: Signal, name: str) -> None:
+    """Refuse a sound that has other channels than are heard.
+
+    Raises:
+        ValueError: with its name, what it has, and what to do.
+    """
+    wanted = len(audio.channels)
+    if count != wanted:
+        raise ValueError(
+            f"{name} has {count} channel{'s' * (count != 1)}, and {wanted} {'are' if wanted > 1 else 'is'} heard "
+            f"({', '.join(audio.channels)}); give one with {wanted}, or name its own in the data's `channel_names`, or "
+            "set `channels: mean`"
+        )
 
 
 def _check_length(value: float | str) -> float | str:
@@ -50,3 +68,8 @@ def samples(length: float | str, rate: float) -> int:
 def seconds(length: float | str, rate: float) -> float:
     """A length in seconds at a sample rate (Hz)."""
     return int(length.split()[0]) / rate if isinstance(length, str) else float(length)
+
+
+def is_length(field: FieldInfo) -> bool:
+    """Whether a field of a configuration is a length of time."""
+    return any(isinstance(m, AfterValidator) and m.func is _check_length for m in field.metadata)

@@ -128,9 +128,21 @@ def test_any_rate_is_read(tmp_path, rate):
     assert audio.read(tmp_path / "x.wav", 16000).shape == soxr.resample(x.T, rate, 16000).T.shape
 
 
-def test_one_sample_is_a_recording(tmp_path):
-    audio.write(tmp_path / "x.wav", np.array([0.5], np.float32), RATE)
-    np.testing.assert_allclose(audio.read(tmp_path / "x.wav"), [[0.5]], atol=1e-6)
+@pytest.mark.parametrize("rate", [None, 16000, 8000, 100])
+def test_one_sample_is_a_recording(tmp_path, rate):
+    audio.write(tmp_path / "x.wav", np.array([0.5], np.float32), 48000)
+    np.testing.assert_allclose(audio.read(tmp_path / "x.wav", rate), [[0.5]], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["x.wav", "float.wav", *LOSSY])
+@pytest.mark.parametrize("mix", ["mean", "keep"])
+def test_a_long_recording_is_decoded_in_blocks_to_the_same_bits(folder, name, mix, monkeypatch):
+    ask = [(16000, 0.0, None), (None, 0.0, None), (16000, 1.3, 1.1), (50000, 0.5, None)]
+    whole = [audio.read(folder / name, rate, mix, start, duration) for rate, start, duration in ask]
+    monkeypatch.setattr(decode, "BLOCK", 9999)
+    for (rate, start, duration), wanted in zip(ask, whole, strict=True):
+        found = audio.read(folder / name, rate, mix, start, duration)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6 * (name == "x.mp3"))
 
 
 def test_a_remote_recording_is_read(folder):
@@ -186,8 +198,8 @@ BAD = {
     "vast.flac": (_flac_of(2**36 - 1), "its header lies about its length, 68,719,476,735 samples cannot be"),
     "more.flac": (_flac_of(70_000), "is truncated or damaged, or its header lies"),
     "vast.wav": (lambda folder: _wav(1, RATE, b"\1\0" * 99, 0x7FFFFFFE), "or its header lies: 2,147,483,646 bytes"),
-    "nan.wav": (lambda folder: _floats(float("nan")), "holds NaN or infinite samples"),
-    "inf.wav": (lambda folder: _floats(float("-inf")), "holds NaN or infinite samples"),
+    "nan.wav": (lambda folder: _floats(float("nan")), "holds NaN samples, the first at 9.07029e-05 s"),
+    "inf.wav": (lambda folder: _floats(float("-inf")), "holds infinite samples, the first at"),
     "silent.wav": (lambda folder: _wav(1, RATE, b""), r"holds no sound \(0 samples\)"),
     "slow.wav": (lambda folder: _wav(1, 50, b"\1\0" * 99), "says 50 Hz, outside 100 to 768000 Hz"),
     "fast.wav": (lambda folder: _wav(1, 4_000_000, b"\1\0" * 99), "says 4000000 Hz, outside"),
@@ -199,7 +211,7 @@ BAD = {
 def test_what_is_unusable_says_why(folder, tmp_path, name):
     make, message = BAD[name]
     (tmp_path / name).write_bytes(make(folder))
-    with pytest.raises(ValueError, match=f"{tmp_path / name}.*{message}.*; [a-z]|{name} is no sound: "):
+    with pytest.raises(ValueError, match=f"{tmp_path / name}.*{message}.*; [a-z]"):
         audio.read(tmp_path / name)
 
 

@@ -176,3 +176,20 @@ def test_sweep_rises_from_start_to_half_the_rate(curve):
 def test_impossible_sounds_are_refused(name, fields, message):
     with pytest.raises(ValidationError, match=message):
         make(name, **fields)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_by_default_there_are_10_examples_of_1_s_at_48_khz_in_mono(name):
+    source = Synthesizer.find(name)()
+    assert (len(source), source.sample_rate, source.audio.frames, source.padding) == (10, 48000, 48000, "left")
+    assert source[9].waveform.shape == (1, 48000)
+
+
+def test_a_tone_is_labelled_with_its_pitch_fixed_or_drawn():
+    assert {make("tone", f0=440.0).values(i)["f0"] for i in range(7)} == {440.0}
+    drawn = [make("tone", f0=(200.0, 300.0)).values(i)["f0"] for i in range(7)]
+    assert len(set(drawn)) == 7 and all(200 <= f0 < 300 for f0 in drawn)
+
+
+def test_a_sweep_begins_at_20_hz_by_default():
+    assert make("sweep").start == 20.0

@@ -117,7 +117,7 @@ def spoil(folder, how):
         ("metadata", r"metadata\.json does not exist, though 'clinic-ann-0' is in a table; add it"),
         ("file", r"waveform\.flac does not exist, though .*metadata\.json names.*holds: metadata\.json, waveform\.wav"),
         ('{"encoding": ', r"clinic-ann-0/metadata\.json cannot be read as JSON"),
-        ("[]", r"clinic-ann-0/metadata\.json must be an object"),
+        ("[]", r"clinic-ann-0/metadata\.json holds no JSON object; it must be one"),
         ("{}", r"clinic-ann-0/metadata\.json: `encoding` must name the type of waveform\.<type>.*not None"),
         ('{"encoding": "../x"}', r"clinic-ann-0/metadata\.json: `encoding` must name"),
     ],

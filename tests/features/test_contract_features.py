@@ -8,6 +8,7 @@ import torch
 
 from tympan.component import AssumptionWarning
 from tympan.features import Feature
+from tympan.representation import Representation
 from tympan.signals import Signal
 
 CLIPS = [(8000.0, 8000), (16000.0, 40001), (22050.0, 22050), (44100.0, 22050), (48000.0, 1024)]
@@ -29,6 +30,12 @@ def build(feature, signal):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)
         return feature.build(signal)
+
+
+def represent(signal, name, **fields):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        return Representation(signal, "left", make(name).model_copy(update=fields))
 
 
 def noise(batch, samples, seed=0):
@@ -111,6 +118,46 @@ def test_gradients_reach_the_waveform(name):
     x = noise(1, 2000).requires_grad_()
     module(x).sum().backward()
     assert x.grad is not None and x.grad.isfinite().all() and x.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("rate", "samples"), CLIPS)
+def test_mono_is_represented_as_the_bare_feature_has_it(name, rate, samples):
+    """To the bit: neither several channels nor other rates are in the way of one channel at the data's own."""
+    x = noise(2, samples)
+    module, signal = build(make(name), audio(rate, samples))
+    whole = represent(audio(rate, samples), name, standardize="none")
+    peak = x / x.abs().amax((1, 2), keepdim=True)
+    assert whole.signal == signal and signal.planes == 1
+    assert whole(x)[0].equal(module(peak))
+
+
+@pytest.mark.parametrize(("rate", "samples"), CLIPS)
+@pytest.mark.parametrize("channels", [("left", "right"), ("bell", "chest", "air")])
+def test_every_channel_is_heard_by_itself(name, rate, samples, channels):
+    stereo = represent(Signal(channels, rate, samples / rate), name, normalize="none", standardize="none")
+    mono = represent(audio(rate, samples), name, normalize="none", standardize="none")
+    x = torch.cat([noise(2, samples, seed) for seed in range(len(channels))], 1)
+    y, real = stereo(x)
+    signal = stereo.signal
+    assert y.shape == (2, len(signal.channels), signal.frames)
+    assert signal.planes == len(channels) and real.all()
+    assert len(set(signal.channels)) == len(signal.channels)
+    for place, (channel, part) in enumerate(zip(channels, y.chunk(len(channels), 1), strict=True)):
+        assert part.equal(mono(x[:, place : place + 1])[0])
+        bands = len(signal.channels) // len(channels)
+        assert all(n.startswith(channel) for n in signal.channels[place * bands : (place + 1) * bands])
+
+
+@pytest.mark.parametrize(("rate", "samples"), CLIPS)
+@pytest.mark.parametrize("own", [16000, 22050])
+def test_a_rate_of_its_own_is_that_of_the_resampled_sound(name, rate, samples, own):
+    # Shorter clips than a window of the feature's own rate are refused, which is tested elsewhere.
+    whole = represent(audio(rate, samples), name, sample_rate=own)
+    y, real = whole(noise(2, samples))
+    signal = whole.signal
+    assert y.shape == (2, len(signal.channels), signal.frames) and real.all()
+    assert signal == build(make(name), audio(float(own), int(samples * own / rate)))[1]
+    assert not whole.state_dict()
 
 
 def test_json_round_trip(name):

@@ -24,16 +24,17 @@ def sound(samples, rate=16000):
     return (0.1 + 0.3 * glide + 0.02 * torch.randn(samples, generator=torch.Generator().manual_seed(4)))[None, None]
 
 
-@pytest.mark.parametrize(("rate", "n_mels", "window_type", "preemphasis"), [
-    (16000, 128, "hanning", 0.97),
-    (16000, 64, "povey", 0.97),
-    (8000, 40, "hanning", 0.0),
-    (44100, 80, "povey", 0.9),
+@pytest.mark.parametrize(("rate", "n_mels", "window_type", "preemphasis", "power"), [
+    (16000, 128, "hanning", 0.97, 2),
+    (16000, 64, "povey", 0.97, 2),
+    (8000, 40, "hanning", 0.0, 2),
+    (44100, 80, "povey", 0.9, 2),
+    (16000, 64, "povey", 0.97, 1),
 ])  # fmt: skip
-def test_equals_kaldi(rate, n_mels, window_type, preemphasis):
+def test_equals_kaldi(rate, n_mels, window_type, preemphasis, power):
     samples = 12 * rate + 77
     x = sound(samples, rate)
-    fields = {"n_mels": n_mels, "window_type": window_type, "preemphasis": preemphasis}
+    fields = {"n_mels": n_mels, "window_type": window_type, "preemphasis": preemphasis, "power": power}
     module, signal = Fbank(**fields, empty_filters="keep").build(audio(samples, rate))
     y = kaldi.fbank(
         x[0],
@@ -45,8 +46,9 @@ def test_equals_kaldi(rate, n_mels, window_type, preemphasis):
         dither=0.0,
         frame_shift=10,
         preemphasis_coefficient=preemphasis,
+        use_power=power == 2,
     )
-    assert signal.frames == len(y) and signal.unit == "log power"
+    assert signal.frames == len(y) and signal.unit == ("log power" if power == 2 else "log magnitude")
     difference = (module(x)[0] - y.T).abs()
     assert difference.max() < TOLERANCE and difference.median() < MEDIAN
 

@@ -80,6 +80,15 @@ def test_empty_bands_can_be_kept_as_the_library_has_them():
     torch.testing.assert_close(y, torchaudio.transforms.AmplitudeToDB(top_db=80)(peer(x))[:, 0], rtol=0, atol=TOLERANCE)
 
 
+def test_the_recipe_of_kac_drumset_is_reached_by_fields():
+    x = sound(48000, 48000)
+    lengths = {"window": "512 samples", "hop": "256 samples"}
+    module, signal = Mel(n_mels=32, f_min=22.05, scale="linear", **lengths).build(audio(48000, 48000))
+    peer = torchaudio.transforms.MelSpectrogram(48000, 512, 512, 256, 22.05, n_mels=32, power=2)
+    torch.testing.assert_close(module(x), peer(x)[:, 0], rtol=1e-4, atol=1e-4)
+    assert signal.frames == -(-48001 // 256)
+
+
 def test_bands_that_no_transform_could_fill_are_refused():
     with pytest.raises(ValueError, match="set fewer n_mels or a wider range"):
         Mel(f_min=1000, f_max=1001).build(audio(16000))

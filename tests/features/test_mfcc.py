@@ -23,18 +23,20 @@ def noise(samples):
     return 0.1 * torch.randn(2, 1, samples, generator=torch.Generator().manual_seed(3)).cumsum(2).sin()
 
 
-def test_equals_torchaudio():
+@pytest.mark.parametrize("power", [1, 2])
+def test_equals_torchaudio(power):
     x = noise(32000)
-    module, _ = MFCC(n_fft=1024).build(audio(32000))
-    melkwargs = {"n_fft": 1024, "win_length": 400, "hop_length": 160, "n_mels": 128}
+    module, _ = MFCC(n_fft=1024, power=power).build(audio(32000))
+    melkwargs = {"n_fft": 1024, "win_length": 400, "hop_length": 160, "n_mels": 128, "power": power}
     peer = torchaudio.transforms.MFCC(16000, 40, melkwargs=melkwargs)
     torch.testing.assert_close(module(x), peer(x)[:, 0], rtol=0, atol=TOLERANCE)
 
 
-def test_equals_librosa():
+@pytest.mark.parametrize("power", [1, 2])
+def test_equals_librosa(power):
     x = noise(32000)
-    module, _ = MFCC(n_mfcc=20, n_mels=64, convention="librosa").build(audio(32000))
-    fields = {"n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 64}
+    module, _ = MFCC(n_mfcc=20, n_mels=64, convention="librosa", power=power).build(audio(32000))
+    fields = {"n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 64, "power": power}
     y = np.stack([librosa.feature.mfcc(y=clip.numpy(), sr=16000, n_mfcc=20, **fields) for clip in x[:, 0]])
     np.testing.assert_allclose(module(x), y, rtol=0, atol=TOLERANCE)
 
@@ -45,8 +47,11 @@ def test_the_conventions_are_far_apart():
     assert (one - other).abs().max() > 100
 
 
-def test_the_defaults_work_at_44100_hz():
+def test_the_defaults_are_40_of_128_bands_in_windows_of_400_samples_160_apart_at_44100_hz():
     feature = Feature.model_validate("mfcc")
+    assert isinstance(feature, MFCC)
+    assert (feature.n_mfcc, feature.n_mels, feature.window, feature.hop) == (40, 128, "400 samples", "160 samples")
+    assert feature.normalize == "peak"
     with pytest.warns(AssumptionWarning, match="n_fft is taken as 2048"):
         module, signal = feature.build(audio(44100, 44100))
     assert len(signal.channels) == 40 and signal.rate == 44100 / 160

@@ -81,6 +81,32 @@ def test_every_target_kind_is_answered_in_its_shape(name: str, kind: str) -> Non
     assert all(p.grad is None or p.grad.isfinite().all() for p in pipeline.parameters())
 
 
+@pytest.mark.parametrize("kind", ["once", "rate"])
+@pytest.mark.parametrize("name", NAMES)
+def test_stereo_is_answered_and_which_side_is_which_matters(name: str, kind: str) -> None:
+    fields, values, shape = TARGETS[kind]
+    feature = {"type": "mel", "n_mels": 32, "window": 0.064, "hop": 0.02}
+    if name in HEARS_WAVEFORM:
+        feature = {"type": "waveform"}
+    target = Target.model_validate(fields)
+    stereo = Signal(("left", "right"), AUDIO.rate, AUDIO.duration)
+    torch.manual_seed(0)
+    pipeline = Pipeline(stereo, "left", Feature.model_validate(feature), choose(name), {"t": Output(target=target)})
+    waveform = torch.randn(3, 2, AUDIO.frames, generator=torch.Generator().manual_seed(1))
+    # One side is a low hum and the other noise, as it would be with a microphone at each.
+    waveform[:, 0] = torch.sin(torch.arange(AUDIO.frames) / 20)
+    truth = torch.stack([target.encode(values)] * 3)
+    out = pipeline(waveform, {"t": truth}, samples=torch.tensor([4000, 3000, 4000]))
+    assert out["prediction"]["t"].shape == (3, *shape)
+    out["loss"].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in pipeline.parameters())
+    with torch.no_grad():
+        embedding, _ = pipeline.eval().embedding(waveform)
+        swapped, _ = pipeline.embedding(waveform.flip(1))
+    assert embedding.shape == (3, len(pipeline.embedded.channels), pipeline.embedded.frames)
+    assert (embedding - swapped).abs().max() > 1e-3 * embedding.abs().max()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_finite_and_reach_every_parameter(name: str) -> None:
     module, head, _, features = built(name)

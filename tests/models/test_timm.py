@@ -1,5 +1,7 @@
 """Image networks hear features: families, sizes, weights and what is refused."""
 
+import warnings
+
 import pytest
 import timm
 import torch
@@ -92,6 +94,34 @@ def test_weights_of_three_colours_and_a_classifier_are_adapted(tmp_path) -> None
         with torch.no_grad():
             expected = network.eval().forward_features(grey.expand(-1, 3, -1, -1))
             torch.testing.assert_close(module.network.eval().forward_features(grey), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_weights_are_shared_by_the_channels_of_stereo(tmp_path, colours: int) -> None:
+    state = timm.create_model("resnet10t", in_chans=colours, num_classes=0).state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    model = Timm(name="resnet10t", weights=str(tmp_path / "w.safetensors"))
+    both = tuple(f"{side} {name}" for side in ("left", "right") for name in IMAGE.channels)
+    with pytest.warns(AssumptionWarning, match="hear 2 channels alike"):
+        stereo, _ = model.build(Signal(both, 100.0, 1.5, planes=2), ONCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        mono, _ = model.build(IMAGE, ONCE)
+    x, real = torch.randn(1, 40, 150), torch.ones(1, 150, dtype=torch.bool)
+    with torch.no_grad():
+        alone, twice = mono.eval()(x, real), stereo.eval()(x.repeat(1, 2, 1), real)
+    torch.testing.assert_close(twice, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_stereo_is_two_images_of_the_same_bands() -> None:
+    torch.manual_seed(0)
+    both = tuple(f"{side} {name}" for side in ("left", "right") for name in IMAGE.channels)
+    module, _ = Timm(name="resnet10t").build(Signal(both, 100.0, 1.5, planes=2), ONCE)
+    left, right = torch.randn(2, 40, 150), torch.randn(2, 40, 150)
+    with torch.no_grad():
+        maps = module.eval().maps(torch.cat([left, right], 1))
+        expected = module.network.forward_features(torch.stack([left, right], 1))
+    assert maps.equal(expected)
 
 
 def test_positions_of_another_image_size_are_adapted(tmp_path) -> None:

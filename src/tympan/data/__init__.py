@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..component import Component
 from ..signals import Length, Signal, samples
@@ -54,8 +54,10 @@ class Source(Component):
     """Samples per second (Hz) of what the source gives, whatever its files have."""
     duration: Length
     """Length of a clip, in seconds or as `1024 samples`; what the model hears at once."""
-    channels: Literal["mean", "sum", "first"] = "mean"
-    """How several audio channels become one."""
+    channels: Literal["mean", "sum", "first", "keep"] = "mean"
+    """How several audio channels become one; or all are kept, and the model hears each."""
+    channel_names: tuple[str, ...] = Field(default=("left", "right"), min_length=1)
+    """The channels that `channels: keep` keeps; every recording must have as many."""
     crop: Literal["start", "onset", "random", "all"] = "start"
     """Which part of a longer recording is a clip: its start; from its first onset; a random one in every epoch; or its
     overlapping windows, one after the other, epoch by epoch. Prediction goes over the whole recording in overlapping
@@ -74,10 +76,18 @@ class Source(Component):
                 )
         return self
 
+    @field_validator("channel_names")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"two channels have one name in {', '.join(names)}; give each its own")
+        return names
+
     @property
     def audio(self) -> Signal:
         """The Signal of a clip."""
-        return Signal(("mono",), float(self.sample_rate), samples(self.duration, self.sample_rate) / self.sample_rate)
+        names = self.channel_names if self.channels == "keep" else ("mono",)
+        return Signal(names, float(self.sample_rate), samples(self.duration, self.sample_rate) / self.sample_rate)
 
     @property
     def group(self) -> str | None:

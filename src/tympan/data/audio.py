@@ -1,16 +1,17 @@
 """Recordings <-> waveforms: decode a part, mix channels down, resample, write."""
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
 import numpy as np
 import soundfile
 import soxr
 from jaxtyping import Float, Shaped
 
-from . import cache, storage
+from . import cache, decode, storage
 from .decode import RATES, Sound, opened
 
 MAX_DECODED_BYTES = 2 << 30
@@ -21,6 +22,10 @@ BLOCK = 1 << 16
 """Frames written at once: libsndfile breaks down at millions."""
 
 Mix = Literal["mean", "sum", "first", "keep"]
+
+
+class TooLong(ValueError):
+    """A recording is larger than `MAX_DECODED_BYTES` when decoded, and can only be read in parts."""
 
 
 @dataclass(frozen=True)
@@ -96,27 +101,49 @@ def _part(
     begin = max(first * own // rate - margin, 0) // (own // common) * (own // common)
     end = math.inf if last is None else -(-last * own // rate) + margin
     end = min(end, math.inf if sound.samples is None else sound.samples)
-    floats = max(sound.channels, (sound.channels if mix == "keep" else 1) * rate / own)
-    most = int(MAX_DECODED_BYTES / (4 * floats))
+    channels = sound.channels if mix == "keep" else 1
+    most = int(MAX_DECODED_BYTES / (4 * channels * rate / own))
     wanted = int(min(end, begin + most + 1))
-    if wanted <= begin:
-        return np.zeros((1, 0), np.float32)
-    frames = sound.read(begin, wanted) if wanted - begin <= most or sound.samples is None else None
-    if frames is None or len(frames) > most:
-        raise ValueError(
-            f"{name} is longer than {MAX_DECODED_BYTES >> 20} MiB can hold when decoded ({most:,} samples of "
-            f"{sound.channels} channels); read a part of it (start, duration), or split the file"
-        )
-    mixed = _mix(frames, mix)
-    if not (np.isfinite(mixed.min(initial=0)) and np.isfinite(mixed.max(initial=0))):
-        raise ValueError(f"{name} holds NaN or infinite samples; export it again")
-    if rate != own and len(mixed):
-        mixed = soxr.resample(mixed, own, rate, quality="HQ")
+    if wanted - begin > most and sound.samples is not None:
+        raise _too_long(name, most / own)
+    stream, pieces, frames = None, [np.zeros((0, channels), np.float32)], 0
+    if rate != own and (wanted - begin) * sound.channels > decode.BLOCK:  # in pieces: the same bits as in one go
+        stream = soxr.ResampleStream(own, rate, channels, "float32", "HQ")
+    for block in sound.blocks(begin, wanted) if wanted > begin else ():
+        mixed = _finite(downmix(block, mix), name, begin + frames, own)
+        frames += len(block)
+        if frames > most:
+            raise _too_long(name, most / own)
+        if stream:
+            pieces.append(stream.resample_chunk(mixed))
+        else:
+            resampled = soxr.resample(mixed, own, rate, quality="HQ") if rate != own and len(mixed) else mixed
+            pieces.append(resampled if len(resampled) else mixed[:1])  # one sample of 48 kHz is a third of 16 kHz's
+    if stream:
+        pieces.append(stream.resample_chunk(pieces[0], last=True))
+    whole = pieces[1] if len(pieces) == 2 else np.concatenate(pieces)
     offset = first - begin * rate // own
-    return np.ascontiguousarray(mixed[offset : None if last is None else offset + last - first].T)
+    return np.ascontiguousarray(whole[offset : None if last is None else offset + last - first].T)
 
 
-def _mix(frames: Shaped[np.ndarray, "frames channels"], mix: Mix) -> Float[np.ndarray, "frames mixed"]:
+def _finite(mixed: Float[np.ndarray, "frames mixed"], name: str, first: int, rate: int) -> np.ndarray:
+    """The frames, refused where one of them, the first of which is frame `first` of the file, is no number."""
+    if not (np.isfinite(mixed.min(initial=0)) and np.isfinite(mixed.max(initial=0))):
+        bad = int(np.argmin(np.isfinite(mixed).all(1)))
+        what = "NaN" if np.isnan(mixed[bad]).any() else "infinite"
+        raise ValueError(f"{name} holds {what} samples, the first at {(first + bad) / rate:.6g} s; export it again")
+    return mixed
+
+
+def _too_long(name: str, seconds: float) -> TooLong:
+    return TooLong(
+        f"{name} is longer than {MAX_DECODED_BYTES >> 20} MiB can hold when decoded (about {seconds:,.0f} s of it); "
+        "read a part of it (start, duration), or split the file"
+    )
+
+
+def downmix(frames: Shaped[np.ndarray, "frames channels"], mix: Mix) -> Float[np.ndarray, "frames mixed"]:
+    """One channel of several, or all of them, as `mix` says: float32, whole numbers scaled to -1 to 1."""
     scale = np.float32(1 / 32768 if frames.dtype == np.int16 else 1)
     if mix == "first":
         frames = frames[:, :1]
@@ -136,6 +163,7 @@ def write(
     """Write a wav or flac file, as its suffix says, whole or not at all.
 
     Raises:
+        OSError: there is no room for it, or it may not be written.
         ValueError: another suffix, a subtype that it cannot hold, samples that are not finite, or that would clip.
     """
     format = {".wav": "WAV", ".flac": "FLAC"}.get(Path(path).suffix.lower())
@@ -153,9 +181,8 @@ def write(
         raise ValueError(f"{path} would clip: the peak is {peak:.4g}, {subtype} holds 1; scale it, or write FLOAT")
     if frames.nbytes > 0xFFFF0000 and format == "WAV":
         format = "RF64"  # what a wav is called above 4 GiB
-    with (
-        storage.open_binary(path, "wb") as file,
-        soundfile.SoundFile(cast(BinaryIO, file), "w", sample_rate, frames.shape[1], subtype, format=format) as sound,
-    ):
+    file = io.BytesIO()  # libsndfile goes on where a disk is full
+    with soundfile.SoundFile(file, "w", sample_rate, frames.shape[1], subtype, format=format) as sound:
         for block in range(0, len(frames), BLOCK):
             sound.write(frames[block : block + BLOCK])
+    storage.write_bytes(path, file.getbuffer())

@@ -13,6 +13,16 @@ import fsspec
 
 EXTRAS = {"s3": "s3", "gs": "gcs"}
 """The optional dependencies that a protocol needs."""
+LOCAL = {
+    errno.EISDIR: ("it is a folder, not a file", "name a file in it"),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "correct the path"),
+    errno.EEXIST: ("a file is in the way", "move it, or choose another path"),
+    errno.ELOOP: ("it is a link that leads back to itself", "put the file itself in its place"),
+    errno.ENAMETOOLONG: ("its name is longer than the disk allows", "shorten it"),
+    errno.EROFS: ("the disk may only be read", "choose a folder on another one"),
+    errno.EMFILE: ("too many files are open", "raise `ulimit -n`, or ask for fewer workers"),
+}
+"""What is wrong with a local file, and what to do."""
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds, at most doubled by chance, before a request that failed is made again."""
 
@@ -26,6 +36,8 @@ def split(uri: str | Path) -> tuple[str, str]:
     Raises:
         ValueError: the protocol is none of file, memory, s3, gs and https.
     """
+    if "\0" in str(uri):
+        raise ValueError(f"{str(uri)!r} holds a NUL character, which no path may; write it anew")
     protocol, found, path = str(uri).partition("://")
     if not found or protocol == "file":
         return "file", os.path.abspath(os.path.expanduser(path if found else str(uri)))  # noqa: PTH100, PTH111
@@ -69,7 +81,8 @@ def fault(uri: str | Path, error: BaseException) -> OSError:
     if isinstance(error, OSError) and (
         split(uri)[0] == "file" or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     ):
-        return type(error)(error.errno, f"{uri}: {error.strerror or error}")
+        what, mend = LOCAL.get(error.errno or 0, (error.strerror or str(error), "check the disk and the path"))
+        return type(error)(error.errno, f"{uri}: {what}; {mend}")
     return ConnectionError(f"{uri} could not be reached ({type(error).__name__}: {error}); try again later")
 
 

@@ -9,9 +9,17 @@ from .draw import uniform_numpy
 
 def windows(length: int, clip: int) -> list[int]:
     """First samples of the windows of `clip` samples that cover `length` samples: half overlapped, the last flush."""
-    last = max(length - clip, 0)
-    count = -(-last // max(clip // 2, 1)) + 1
-    return [round(i) for i in np.linspace(0, last, count)]
+    return [_window(k, length, clip) for k in range(_count(length, clip))]
+
+
+def _count(length: int, clip: int) -> int:
+    return -(-max(length - clip, 0) // max(clip // 2, 1)) + 1
+
+
+def _window(k: int, length: int, clip: int) -> int:
+    """First sample of window `k`, found without the others: hours of sound have hundreds of thousands."""
+    last, steps = max(length - clip, 0), _count(length, clip) - 1
+    return last if k == steps else round(k * (last / steps))
 
 
 def start(source: Source, length: int, index: int, epoch: int, seed: int) -> int:
@@ -20,8 +28,7 @@ def start(source: Source, length: int, index: int, epoch: int, seed: int) -> int
     if source.crop == "random":
         return int(uniform_numpy(epoch, index, seed, "crop")[0] * (max(length - clip, 0) + 1))
     if source.crop == "all":
-        places = windows(length, clip)
-        return places[epoch % len(places)]
+        return _window(epoch % _count(length, clip), length, clip)
     return 0
 
 

@@ -1,6 +1,8 @@
 """Recordings as frames: libsndfile for wav, flac, mp3 and ogg, FFmpeg for what it lacks; every fault by its name."""
 
+import os
 import re
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +25,8 @@ CHANNELS = 64
 """The most channels."""
 SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_LAYER_")
 """What libsndfile decodes here; the rest of it is little used and has known holes."""
+BLOCK = 1 << 22
+"""Values (frames times channels) that are decoded at once: 48 s of 44.1 kHz stereo, 16 MiB of float32."""
 DENSEST = 8192
 """Frames that a byte can hold: FLAC's silence comes near 5000."""
 PREROLL = 16384
@@ -53,8 +57,8 @@ class Sound(ABC):
     """Frames as declared; `None` where only decoding tells."""
 
     @abstractmethod
-    def read(self, first: int, last: int) -> Shaped[np.ndarray, "frames channels"]:
-        """Frames `first` to `last`, fewer at the end: float32, or int16 to be divided by 32768."""
+    def blocks(self, first: int, last: int) -> Iterator[Shaped[np.ndarray, "frames channels"]]:
+        """Frames `first` to `last`, fewer at the end, block by block: float32, or int16 to be divided by 32768."""
 
     def count(self) -> int:
         """Frames, decoded one after the other where they are not declared."""
@@ -70,11 +74,14 @@ def opened(path: Path, name: str) -> Iterator[Sound]:
         ValueError: empty, no sound, truncated, its header lies, or its rate or channels cannot be meant.
     """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe may wait for ever
+            raise ValueError(f"{name} is a pipe or a device; save the sound in a file first")
         file = path.open("rb")
     except OSError as error:
         raise fault(name, error) from error
     with file, ExitStack() as stack:
-        size = path.stat().st_size
+        size = os.fstat(file.fileno()).st_size
         if size == 0:
             raise ValueError(f"{name} is empty (0 bytes); record or copy it again")
         try:
@@ -138,7 +145,9 @@ def _unknown(path: Path, name: str) -> str:
     if start[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM", b"RF64", b"\x1aE\xdf\xa3") or start[4:8] == b"ftyp":
         return f"{name} begins like a recording but is truncated or damaged; copy it again"
     if b"\0" not in start:
-        return f"{name} is no sound: it looks like a text"
+        return f"{name} is no sound: it looks like a text; name the recording itself, or copy it here"
+    if not any(start):
+        return f"{name} is no sound: it begins with nothing but zeros, as an unfinished copy does; copy it again"
     return f"{name} is no sound that is known here; convert it to wav or flac"
 
 
@@ -152,19 +161,25 @@ class _Sndfile(Sound):
         self._file, self._name, self._last_page = file, name, last_page
         self.sample_rate, self.channels, self.samples = file.samplerate, file.channels, file.frames
 
-    def read(self, first: int, last: int) -> Shaped[np.ndarray, "frames channels"]:
+    def blocks(self, first: int, last: int) -> Iterator[Shaped[np.ndarray, "frames channels"]]:
         last = min(last, self._file.frames)
         # libsndfile 1.2 lands elsewhere when it seeks into the last page of an Ogg Vorbis file.
         place = min(first, max(self._last_page - 1, 0)) if self._file.subtype == "VORBIS" else first
         dtype = "int16" if self._file.subtype == "PCM_16" else "float32"  # half of a wav's time is conversion
         try:
             self._file.seek(place)
-            frames = self._file.read(last - place, dtype, always_2d=True)
+            while place < last:
+                wanted = min(last - place, first - place + max(BLOCK // self.channels, 1))
+                frames = self._file.read(wanted, dtype, always_2d=True)
+                if len(frames) < wanted:
+                    if place + len(frames) < last - TOLERANCE * self._file.subtype.startswith("MPEG"):
+                        raise _damaged(self._name, place + len(frames), self._file.frames)
+                    last = place + len(frames)
+                yield frames[max(first - place, 0) :]
+                place += len(frames)
+                first = max(first, place)
         except soundfile.LibsndfileError as error:
             raise _damaged(self._name) from error
-        if len(frames) < last - place - TOLERANCE * self._file.subtype.startswith("MPEG"):
-            raise _damaged(self._name, place + len(frames), self._file.frames)
-        return frames[first - place :]
 
 
 class _Ffmpeg(Sound):
@@ -178,16 +193,21 @@ class _Ffmpeg(Sound):
         if container.format.name.startswith("matroska") and len(container.streams) == 1:
             self._least = (container.duration or 0) * self.sample_rate // 1_000_000
 
-    def read(self, first: int, last: int) -> Shaped[np.ndarray, "frames channels"]:
+    def blocks(self, first: int, last: int) -> Iterator[Shaped[np.ndarray, "frames channels"]]:
         last = min(last, self.samples or last)
-        blocks, end = [np.zeros((0, self.channels), np.float32)], 0
+        kept, held, end = [], 0, 0
         for place, block in self._blocks(first):
             end = place + len(block)
-            blocks.append(block[max(first - place, 0) : max(last - place, 0)])
+            kept.append(block[max(first - place, 0) : max(last - place, 0)])
+            held += kept[-1].size
+            if held >= BLOCK:  # FFmpeg's own are of a thousand frames or so
+                yield np.concatenate(kept)
+                kept, held = [], 0
             if end >= last:
                 break
         self._check_whole(min(end, last), last)
-        return np.concatenate(blocks)
+        if kept:
+            yield np.concatenate(kept)
 
     def count(self) -> int:
         total = self.samples or sum(len(block) for _, block in self._blocks(0))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from . import Source, Values, audio, storage
 
@@ -71,7 +72,12 @@ def read_about(root: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not one that `generate` wrote.
     """
-    about = YAML(typ="safe", pure=True).load(storage.read_text(storage.join(root, DATASET)))
+    try:
+        about = YAML(typ="safe", pure=True).load(storage.read_text(storage.join(root, DATASET)))
+    except YAMLError as error:
+        raise ValueError(
+            f"{storage.join(root, DATASET)} is no valid YAML: {error}; generate the folder again"
+        ) from error
     if not isinstance(about, dict) or "configuration_sha256" not in about:
         raise ValueError(f"{storage.join(root, DATASET)} was not written by `tympan generate`; name such a folder")
     return about

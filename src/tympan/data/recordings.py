@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from ..component import assume
+from ..signals import check_channels
 from . import Description, Example, audio, crop
 from .cache import decoded
 from .datasets import Dataset
@@ -44,7 +46,7 @@ class Recordings(Dataset):
 
     cache: bool = True
     """Keep decoded sound on disk, at this sample rate, so that a file is decoded once; without it a clip is decoded
-    anew every time, alone where it need not be searched for."""
+    anew every time, alone where it need not be searched for. A file that is too long to be held is not kept."""
 
     @abstractmethod
     def recordings(self) -> list[Recording]:
@@ -60,7 +62,13 @@ class Recordings(Dataset):
 
     def missing(self, recording: Recording) -> str:
         """What to say where the recording's file does not exist."""
-        return f"recording {recording.id}: {recording.uri} does not exist; add it, or correct its path"
+        slashes = " (folders are separated by /, not by \\)" if "\\" in recording.uri else ""
+        return f"recording {recording.id}: {recording.uri} does not exist; add it, or correct its path{slashes}"
+
+    @property
+    def place(self) -> str:
+        """What messages about the corpus name: its table, or its folder."""
+        return self.type or type(self).__name__
 
     def info(self, recording: Recording, uri: str) -> audio.Info:
         """The header of the recording's file, read before its sound; a corpus may check it here."""
@@ -75,11 +83,11 @@ class Recordings(Dataset):
         """
         rows = self.recordings()
         if not rows:
-            raise ValueError(f"{self.type} has no recordings")
+            raise ValueError(f"{self.place} has no recordings; add one")
         twice = [id for id, n in Counter(row.id for row in rows).items() if n > 1]
         if twice:
             raise ValueError(
-                f"{self.type}: {len(twice)} ids are not unique: {some(twice)}; give each recording its own"
+                f"{self.place}: {len(twice)} ids are not unique: {some(twice)}; give each recording its own"
             )
         return rows
 
@@ -95,17 +103,25 @@ class Recordings(Dataset):
     def __getitem__(self, index: int) -> Example:
         row = self.row(index)
         with self._missing(row):
-            return self._example(row, self._whole(row))
+            example = self._example(row, self._whole(row))
+        if not example.waveform.any():
+            assume(f"{row.uri} is silent: all its samples are 0; it is kept, take its row out if it should not be")
+        return example
 
     def clip(self, index: int, epoch: int, seed: int) -> Example:
         row = self.row(index)
         with self._missing(row):
             if self.cache or self.crop == "onset":
-                whole = self._whole(row)
-                begin = crop.first(whole, self, index, epoch, seed)
-                return self._example(row, whole[:, begin : begin + self.audio.frames], begin)
+                try:
+                    whole = self._whole(row)
+                except audio.TooLong:
+                    if self.crop == "onset":  # which has to be looked for
+                        raise
+                else:
+                    begin = crop.first(whole, self, index, epoch, seed)
+                    return self._example(row, whole[:, begin : begin + self.audio.frames], begin)
             uri = self.locate(row)
-            first, last = self._stretch(row, round(self.info(row, uri).duration * self.sample_rate))
+            first, last = self._stretch(row, self._length(row, uri))
             begin = crop.start(self, last - first, index, epoch, seed)
             duration = min(self.audio.frames, last - first - begin) / self.sample_rate
             start = (first + begin) / self.sample_rate
@@ -129,18 +145,21 @@ class Recordings(Dataset):
     def _whole(self, row: Recording) -> Float[np.ndarray, "channels samples"]:
         uri = self.locate(row)
         if not self.cache:
-            first, last = self._stretch(row, round(self.info(row, uri).duration * self.sample_rate))
+            first, last = self._stretch(row, self._length(row, uri))
             duration = None if row.stop is None else (last - first) / self.sample_rate
             return audio.read(uri, self.sample_rate, self.channels, first / self.sample_rate, duration)
-
-        def read() -> Float[np.ndarray, "channels samples"]:
-            self.info(row, uri)
-            return audio.read(uri, self.sample_rate, self.channels)
-
         # The whole file is kept, so that its stretches share it; a slice of the memory map reads only itself.
-        sound = decoded(uri, self.sample_rate, self.channels, read)
+        sound = decoded(uri, self.sample_rate, self.channels, partial(self._decode, row, uri))
         first, last = self._stretch(row, sound.shape[1])
         return sound[:, first:last]
+
+    def _decode(self, row: Recording, uri: str) -> Float[np.ndarray, "channels samples"]:
+        self.info(row, uri)
+        return audio.read(uri, self.sample_rate, self.channels)
+
+    def _length(self, row: Recording, uri: str) -> int:
+        """Samples of the whole file, as its header says; a very short one has one."""
+        return max(round(self.info(row, uri).duration * self.sample_rate), 1)
 
     def _stretch(self, row: Recording, length: int) -> tuple[int, int]:
         """The recording's samples, of the `length` that its file has."""
@@ -153,5 +172,6 @@ class Recordings(Dataset):
         return first, last
 
     def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"], begin: int = 0) -> Example:
+        check_channels(len(waveform), self.audio, row.uri)
         # A copy: the memory map is read-only.
         return Example(np.array(waveform), row.values, row.id, dict(row.groups), begin / self.sample_rate)

@@ -1,9 +1,12 @@
 """Files by URI: local paths, memory://, s3://, gs:// and https://, each process with clients of its own."""
 
+import codecs
+import errno
 import io
 import os
 import re
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +17,8 @@ from typing import Any, Literal
 
 from .client import call, fault, split
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says where there is no room for a file."""
 ASIDE = ".tmp-"
 """How the names of files that are not yet whole begin."""
 
@@ -52,8 +57,13 @@ def check_id(id: str) -> str:
     Raises:
         ValueError: it has a slash, `..` or another character that a file name should not have.
     """
-    if not re.fullmatch(r"[A-Za-z0-9 ._()-]{1,128}", id) or ".." in id or not id.strip(" ."):
-        raise ValueError(f"id {id!r} may hold 1 to 128 letters, digits, spaces and ._()- only, and no '..'; rename it")
+    if not re.fullmatch(r"[A-Za-z0-9 ._()-]{1,128}", id) or ".." in id or id[-1] in " .":
+        raise ValueError(
+            f"id {id!r} may hold 1 to 128 letters, digits, spaces and ._()- only, no '..', and no dot or space at its "
+            "end; rename it"
+        )
+    if re.fullmatch(r"(con|prn|aux|nul|(com|lpt)[0-9])( *\..*)?", id.lower()):
+        raise ValueError(f"id {id!r} is the name of a device on Windows, which can hold no such file; rename it")
     return id
 
 
@@ -86,16 +96,31 @@ def read_text(uri: str | Path) -> str:
     Raises:
         ValueError: it is not UTF-8.
     """
+    data = read_bytes(uri)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{uri} is UTF-16 text, as its first two bytes say; save it again as UTF-8")
+    if b"\0" in data:
+        raise ValueError(f"{uri} has a NUL in it (byte {data.index(0) + 1}), which no text has; save it as UTF-8 text")
     try:
-        return read_bytes(uri).decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{uri} is not UTF-8 text (byte {error.start + 1}); save it again as UTF-8") from error
 
 
-def write_bytes(uri: str | Path, data: bytes) -> None:
-    """Write a file, whole or not at all."""
-    with open_binary(uri, "wb") as file:
-        file.write(data)
+def write_bytes(uri: str | Path, data: bytes | memoryview) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        OSError: it may not be written, or there is no room for it; what was there stays.
+    """
+    try:
+        with open_binary(uri, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        folder = Path(tempfile.gettempdir()) if is_remote(uri) else local_path(uri).parent
+        raise no_room(f"{uri} could not be written", error, len(data), folder) from error
 
 
 def write_text(uri: str | Path, text: str) -> None:
@@ -149,6 +174,17 @@ def listing(uri: str | Path) -> list[str]:
     prefix = root.strip("/") + "/" if root.strip("/") else ""
     names = (name.strip("/").removeprefix(prefix) for name in found if not name.endswith("/"))
     return sorted(join(uri, name) for name in names if not name.rpartition("/")[2].startswith(ASIDE))
+
+
+def no_room(
+    what: str, error: OSError, size: int, folder: Path, mend: str = "make room, or choose a folder on another disk"
+) -> OSError:
+    """The error that says what could not be written to a full disk, how many bytes it needs, and how many are free."""
+    free = shutil.disk_usage(folder).free
+    why = error.strerror or error
+    return OSError(
+        errno.ENOSPC, f"{what} ({why}): it needs {size:,} bytes in {folder}, where {free:,} are free; {mend}"
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -37,7 +38,7 @@ def read(uri: str) -> Rows:
     else:
         raise ValueError(f"{uri} is no table that can be read: its name must end in .csv, .tsv, .jsonl or .parquet")
     if not rows:
-        raise ValueError(f"{uri} holds no rows")
+        raise ValueError(f"{uri} holds no rows; add one for each recording")
     return rows
 
 
@@ -51,7 +52,8 @@ def require(rows: Rows, columns: Iterable[str], uri: str) -> None:
     for column in columns:
         if column not in there:
             raise ValueError(
-                f"{uri} has no column {column!r}; its columns are: {', '.join(there)}{did_you_mean(column, there)}"
+                f"{uri} has no column {column!r}; add it, or name one of those that it has: {', '.join(there)}"
+                f"{did_you_mean(column, there)}"
             )
 
 
@@ -62,7 +64,10 @@ def numbers(cells: list[Any], what: str) -> list[Any]:
     are decimal ones where that alone makes numbers of the column; both are warned of.
 
     Args:
-        what: the column's name and file, for the warnings.
+        what: the column's name and file, for messages.
+
+    Raises:
+        ValueError: a number is beyond what a float holds.
     """
     known = {c for c in cells if c is not None}
     if not known or not all(isinstance(c, str) for c in known):
@@ -79,6 +84,9 @@ def numbers(cells: list[Any], what: str) -> list[Any]:
         assume(
             f"{what}: {', '.join(sorted(words))} among numbers was taken as unknown; leave the cell empty to be sure"
         )
+    vast = [c for c, p in zip(texts, points, strict=True) if not math.isfinite(float(p))]
+    if vast:
+        raise ValueError(f"{what}: {min(vast)[:40]} is too large for a number; correct it")
     kind = int if all(re.fullmatch(r"[+-]?\d+", p) for p in points) else float
     return [None if c is None or c in words else kind(c.replace(",", ".")) for c in cells]
 
@@ -106,11 +114,12 @@ def _separated(uri: str, usual: str) -> Rows:
                 continue
             if len(cells) != len(header):
                 raise ValueError(
-                    f"{uri}, line {reader.line_num}: {len(cells)} cells where the header has {len(header)} columns"
+                    f"{uri}, line {reader.line_num}: {len(cells)} cells where the header has {len(header)} columns; "
+                    f"complete the row, or put quotes around a cell with {separator!r} in it"
                 )
             rows.append({name: c.strip() or None for name, c in zip(header, cells, strict=True) if name})
     except csv.Error as error:
-        raise ValueError(f"{uri} is no valid CSV: {error}") from error
+        raise ValueError(f"{uri} is no valid CSV ({error}); look for a quote that is never closed") from error
     if not header:
         raise ValueError(f"{uri} is empty; its first line must name the columns")
     return rows
@@ -129,7 +138,7 @@ def _header(names: list[str], uri: str) -> list[str]:
     if names.count("") == 1 and len(names) > 1:
         assume(f"{uri}: column {names.index('') + 1} has no name and was left out; name it to keep it")
     elif "" in names:
-        raise ValueError(f"{uri}: {names.count('')} columns have no name")
+        raise ValueError(f"{uri}: {names.count('')} columns have no name; name them in the first line")
     _refuse_twice(names, uri)
     return names
 
@@ -153,7 +162,7 @@ def _json_lines(uri: str) -> Rows:
             continue
         try:
             row = json.loads(line, object_pairs_hook=object_of)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{uri}, line {number} is no valid JSON: {error}") from error
         if not isinstance(row, dict):
             raise ValueError(f'{uri}, line {number} must be an object like {{"path": ...}}, not {line.strip()[:40]}')

@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from ..component import Component
 from ..signals import Signal
 
@@ -11,12 +13,21 @@ if TYPE_CHECKING:
 
 
 class Feature(Component):
-    """A representation of sound; the module it builds takes a float32 waveform `(batch, 1, samples)`."""
+    """A representation of sound; the module it builds takes a float32 waveform `(batch, 1, samples)`.
+
+    `normalize`, `sample_rate`, `standardize` and several channels are not the feature's own work: `Representation`
+    does them once for all features.
+    """
 
     packages: ClassVar[tuple[str, ...]] = ("tympan.features",)
 
-    normalize: Literal["none", "peak"] = "peak"
-    """What is done to each clip's waveform first: nothing, or scaled to a largest magnitude of 1."""
+    normalize: Literal["none", "peak", "min_max"] = "peak"
+    """What is done to each clip's waveform first: nothing; scaled to a largest magnitude of 1; or stretched and moved
+    so that it goes from -1 to 1, which also moves its mean. Several channels are treated as one, and so keep their
+    balance."""
+    sample_rate: int | None = Field(default=None, gt=0)
+    """The rate that the feature is computed at (Hz), at which `400 samples` are counted: the waveform is resampled to
+    it; by default the data's."""
     standardize: Literal["none", "clip", "channel"] = "clip"
     """What is done to each clip's features: nothing; zero mean and unit deviation over the whole clip; or the same in
     every channel by itself. Padding does not count."""

@@ -38,6 +38,8 @@ class Fbank(Feature):
     n_fft: int | None = Field(default=None, ge=2, multiple_of=2)
     """The length of the transform in samples, of which what the window leaves is zeros; by default the smallest power
     of two that holds the window, as in Kaldi."""
+    power: Literal[1, 2] = 2
+    """2 for power, 1 for magnitude (Kaldi's `use_power`)."""
     empty_filters: EmptyFilters = "lengthen"
     """Where a band lies between two bins of the transform and so would always be silent: lengthen the transform to the
     next power of two that leaves none, with a warning; or keep such bands, as networks pretrained on them need."""
@@ -53,17 +55,18 @@ class Fbank(Feature):
         window = torch.hann_window(size.window, periodic=False)
         if self.window_type == "povey":
             window = window.pow(0.85)
-        module = _Kaldi(self.preemphasis, window, size.hop, size.n_fft, filters)
-        return module, module.signal(audio, tuple(f"fbank_{i}" for i in range(self.n_mels)), "log power")
+        module = _Kaldi(self.preemphasis, window, size.hop, size.n_fft, self.power, filters)
+        unit = "log power" if self.power == 2 else "log magnitude"
+        return module, module.signal(audio, tuple(f"fbank_{i}" for i in range(self.n_mels)), unit)
 
 
 class _Kaldi(Spectrum):
     """Spectra of frames without their mean, pre-emphasised."""
 
     def __init__(
-        self, preemphasis: float, window: Float[Tensor, " window"], hop: int, n_fft: int, filters: Tensor
+        self, preemphasis: float, window: Float[Tensor, " window"], hop: int, n_fft: int, power: int, filters: Tensor
     ) -> None:
-        super().__init__(window, hop, n_fft, "none", 2, filters, _Floored())
+        super().__init__(window, hop, n_fft, "none", power, filters, _Floored())
         self.preemphasis = preemphasis
 
     def _weighted(self, x: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames n_fft"]:

@@ -23,7 +23,8 @@ class Mel(Framed):
     """The mel spectrogram of torchaudio or librosa, in decibels unless told otherwise.
 
     `torchaudio`: the HTK mel scale, filters of height 1, clips continued by reflection. `librosa`: Slaney's mel scale,
-    filters of equal area, clips continued by silence.
+    filters of equal area, clips continued by silence. kac_drumset's is `{n_mels: 32, f_min: 22.05, window: 512 samples,
+    hop: 256 samples, scale: linear, normalize: min_max, standardize: none}`.
     """
 
     n_mels: int = Field(default=80, ge=1)

@@ -1,5 +1,7 @@
 """Mel-frequency cepstral coefficients: the shape of the spectrum in a few numbers."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from pydantic import Field, model_validator
@@ -30,6 +32,9 @@ class MFCC(Framed):
     """The lowest frequency of the lowest band (Hz)."""
     f_max: float | None = Field(default=None, gt=0)
     """The highest frequency of the highest band (Hz); by default half the sample rate."""
+    power: Literal[1, 2] = 2
+    """Of what the bands are: 2 for power, 1 for magnitude. Their level is 10 times the logarithm of either, as in both
+    libraries."""
     empty_filters: EmptyFilters = "lengthen"
     """Where a band lies between two bins of the transform and so would always be silent: lengthen the transform to the
     next power of two that leaves none, with a warning; or keep such bands, as the libraries do."""
@@ -51,7 +56,7 @@ class MFCC(Framed):
         size = lengths(audio, self.window, self.hop, self.n_fft)
         filters, size = mel_filters(size, self.n_mels, self.f_min, self.f_max, self.convention, self.empty_filters)
         scale = nn.Sequential(Decibel(2, 1e-10, 80.0), _Cosine(self.n_mels, self.n_mfcc))
-        module = self.spectrum(size, 2, scale, filters)
+        module = self.spectrum(size, self.power, scale, filters)
         return module, module.signal(audio, tuple(f"mfcc_{i}" for i in range(self.n_mfcc)), "dB")
 
 

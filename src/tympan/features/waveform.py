@@ -9,7 +9,10 @@ from . import Feature
 
 
 class Waveform(Feature):
-    """The samples as they are, for backbones that begin with filters of their own."""
+    """The samples as they are, for backbones that begin with filters of their own.
+
+    kac_drumset's is `{normalize: min_max}`.
+    """
 
     standardize: Literal["none", "clip", "channel"] = "none"
     """What is done to each clip's features: by default nothing, because a waveform's mean is already near zero."""

@@ -21,7 +21,8 @@ class Crepe(Model):
     """A convolutional network for raw sound, one frame for every 256 samples.
 
     Kim, Salamon, Li & Bello 2018, doi 10.48550/arXiv.1802.06182. With `pooling: flatten` on 1,024 samples and one
-    output it has the layers and the parameters of kac_prediction's CRePE. A longer clip gives more frames.
+    output it has the layers and the parameters of kac_prediction's CRePE. A longer clip gives more frames; of several
+    channels, the first convolution hears all.
     """
 
     hears_padding: ClassVar[bool] = True
@@ -35,11 +36,12 @@ class Crepe(Model):
         """The module, and the Signal of its embedding: 64, 128, 256, 384 or 512 wide.
 
         Raises:
-            ValueError: the features have several channels, or fewer than 1,024 frames.
+            ValueError: the features are no waveform, or have fewer than 1,024 frames.
         """
-        if len(features.channels) != 1:
+        if len(features.channels) != features.planes:
             raise ValueError(
-                f"model crepe hears one channel, the features have {len(features.channels)}; use `features: waveform`"
+                f"model crepe hears bare samples, the features have {len(features.channels) // features.planes} "
+                "channels for each of the sound's; use `features: waveform`"
             )
         if features.frames < _SHORTEST:
             raise ValueError(
@@ -51,24 +53,25 @@ class Crepe(Model):
         for _ in filters:
             frames //= 2
         names = tuple(f"embedding_{i}" for i in range(filters[-1]))
-        return _Network(filters, self.dropout), Signal(names, frames / features.duration, features.duration)
+        embedding = Signal(names, frames / features.duration, features.duration)
+        return _Network(features.planes, filters, self.dropout), embedding
 
 
 class _Network(nn.Module):
-    def __init__(self, filters: list[int], dropout: float) -> None:
+    def __init__(self, channels: int, filters: list[int], dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential()
-        for before, after, width, stride in zip((1, *filters), filters, _WIDTHS, _STRIDES, strict=False):
+        for before, after, width, stride in zip((channels, *filters), filters, _WIDTHS, _STRIDES, strict=False):
             # Of an even kernel's padding, one frame more is behind than before, as in kac_prediction.
             self.layers.append(nn.ConstantPad1d(((width - 1) // 2, width // 2), 0.0))
-            self.layers.append((nn.Conv1d if before == 1 else _ChannelsLast)(before, after, width, stride))
+            self.layers.append((nn.Conv1d if before == channels else _ChannelsLast)(before, after, width, stride))
             self.layers.append(nn.ReLU())
             self.layers.append(nn.BatchNorm1d(after))
             self.layers.append(nn.MaxPool1d(2))
             self.layers.append(nn.Dropout(dropout))
 
     def forward(
-        self, x: Float[Tensor, "batch 1 frames"], real: Bool[Tensor, "batch frames"]
+        self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch width embedded"]:
         return self.layers(x)
 

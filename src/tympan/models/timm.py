@@ -21,7 +21,8 @@ _STEP = 32  # Cells: networks that are built for one size of image take multiple
 
 
 class Timm(Model):
-    """An image network by its name in timm (Wightman 2019, doi 10.5281/zenodo.4414861), with one input channel.
+    """An image network by its name in timm (Wightman 2019, doi 10.5281/zenodo.4414861), which sees an image for each
+    channel of the sound: one, or two for stereo.
 
     A network that ends in maps keeps time: its own pooling is done for every column of the map by itself. One that
     ends in tokens (a ViT) gives one frame per clip, so it is for targets that are given once per clip.
@@ -53,11 +54,12 @@ class Timm(Model):
                 is not the one that the weights are for (every name that does not fit is listed).
             FileNotFoundError: there is no file of weights.
         """
-        height, width = len(features.channels), features.frames
+        planes, width = features.planes, features.frames
+        height = len(features.channels) // planes
         try:
-            network, size = self._create(height, width)
-            module = _Columns(network, size).eval()
-            silence = torch.zeros(1, height, width)
+            network, size = self._create(planes, height, width)
+            module = _Columns(network, planes, size).eval()
+            silence = torch.zeros(1, planes * height, width)
             with torch.no_grad():
                 module.keeps_time = getattr(module.maps(silence), "ndim", 0) == 4
                 embedding = module(silence, torch.ones(1, width, dtype=torch.bool))
@@ -72,15 +74,15 @@ class Timm(Model):
                 f"take a network that ends in maps, such as 'efficientnet_b0'"
             )
         if self.weights is not None:
-            _load(network, Path(self.weights))
+            _load(network, Path(self.weights), planes)
         names = tuple(f"embedding_{i}" for i in range(embedding.shape[1]))
         return module.train(), Signal(names, embedding.shape[2] / features.duration, features.duration)
 
     def bare(self) -> "Timm":
         return self.model_copy(update={"weights": None})
 
-    def _create(self, height: int, width: int) -> tuple[nn.Module, tuple[int, int] | None]:
-        options: dict[str, Any] = {"in_chans": 1, "num_classes": 0, "drop_rate": self.drop_rate}
+    def _create(self, planes: int, height: int, width: int) -> tuple[nn.Module, tuple[int, int] | None]:
+        options: dict[str, Any] = {"in_chans": planes, "num_classes": 0, "drop_rate": self.drop_rate}
         if self.drop_path_rate:
             options["drop_path_rate"] = self.drop_path_rate
         size = (-(-height // _STEP) * _STEP, -(-width // _STEP) * _STEP)
@@ -95,10 +97,10 @@ class Timm(Model):
 class _Columns(nn.Module):
     """The network, and its own head on every column of its last map."""
 
-    def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:
+    def __init__(self, network: nn.Module, planes: int, size: tuple[int, int] | None) -> None:
         super().__init__()
         self.network: Any = network
-        self.size = size
+        self.planes, self.size = planes, size
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.keeps_time = True
 
@@ -115,14 +117,14 @@ class _Columns(nn.Module):
 
     def maps(self, x: Float[Tensor, "batch channels frames"]) -> Any:
         """The network's last maps, `(batch, width, height, columns)` or channels last; or whatever else it ends in."""
-        image = x[:, None]
-        if self.size and self.size != x.shape[1:]:
+        image = x.unflatten(1, (self.planes, -1))
+        if self.size and self.size != image.shape[2:]:
             # Stretched rather than padded, so that the columns still cover the clip evenly.
             image = functional.interpolate(image, self.size, mode="bilinear")
         return self.network.forward_features(image)
 
 
-def _load(network: Any, path: Path) -> None:
+def _load(network: Any, path: Path, planes: int) -> None:
     """Start from a file of weights; strict but for the classifier, which the head replaces."""
     if not path.is_file():
         raise FileNotFoundError(f"model.weights: there is no file {path}; give a .safetensors or .pth file")
@@ -140,8 +142,10 @@ def _load(network: Any, path: Path) -> None:
         state = {k: v for k, v in state.items() if not k.startswith(f"{name}.") or k in expected}
     for name in (f"{n}.weight" for n in _listed(known.get("first_conv"))):
         if name in state and name in expected and state[name].shape[1] != expected[name].shape[1]:
-            assume(f"{path}: {name} of {state[name].shape[1]} image channels is summed to hear one channel of features")
-            state[name] = adapt_input_conv(1, state[name])
+            heard = "hear one channel" if planes == 1 else f"hear {planes} channels alike, each a part,"
+            assume(f"{path}: {name} of {state[name].shape[1]} image channels is summed to {heard} of features")
+            # Equal sounds in all channels are then heard as one sound alone would be.
+            state[name] = adapt_input_conv(1, state[name]).repeat_interleave(planes, 1) / planes
     wrong = [f"{k} is missing" for k in expected if k not in state]
     wrong += [f"{k} is not the network's" for k in state if k not in expected]
     wrong += [

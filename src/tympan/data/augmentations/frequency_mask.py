@@ -13,7 +13,7 @@ from ._masks import MOST, cover, hidden
 
 
 class FrequencyMask(Augmentation):
-    """Hide `masks` bands of each clip behind the mean of its real cells.
+    """Hide `masks` bands of each clip behind the mean of its real cells; the same ones in every channel of sound.
 
     Park et al. 2019, doi 10.48550/arXiv.1904.08779, but with widths from 1 on: `p` alone says how often nothing is
     hidden.
@@ -39,7 +39,7 @@ class FrequencyMask(Augmentation):
         Raises:
             ValueError: the widest band is more than half of the channels.
         """
-        batch, channels, _ = x.shape
+        batch, channels = len(x), x.shape[1] // signal.planes
         if self.max_width > channels // 2:
             raise ValueError(
                 f"augmentation frequency_mask: max_width {self.max_width} is more than half of the features' "
@@ -47,4 +47,4 @@ class FrequencyMask(Augmentation):
             )
         every = torch.full((batch, 1), channels, device=x.device)
         there = hidden(uniform, self.masks, self.max_width, torch.zeros_like(every), every, channels)
-        return cover(x, real, there[:, :, None]), real
+        return cover(x, real, there.repeat(1, signal.planes)[:, :, None]), real

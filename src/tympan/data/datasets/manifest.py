@@ -40,6 +40,10 @@ class Manifest(Recordings):
     def units(self) -> dict[str, str]:
         return self.value_units
 
+    @property
+    def place(self) -> str:
+        return self.path
+
     def recordings(self) -> list[Recording]:
         rows = table.read(self.path)
         special = {self.path_column, self.group_column, self.id_column, self.part_column} - {None}
@@ -62,7 +66,8 @@ class Manifest(Recordings):
         for column in (self.path_column, self.group_column, self.id_column):
             if column and row[column] is None:
                 raise ValueError(
-                    f"{self.path}: column {column!r} is empty in the row {table.some(list(map(str, row.values())))}"
+                    f"{self.path}: column {column!r} is empty in the row {table.some(list(map(str, row.values())))}; "
+                    "fill it in, or delete the row"
                 )
         path = str(row[self.path_column])
         groups = {self.group_column: str(row[self.group_column])} if self.group_column else {}

@@ -31,6 +31,10 @@ class Recorded(Recordings):
     def units(self) -> dict[str, str]:
         return self.about["units"]
 
+    @property
+    def place(self) -> str:
+        return self.root
+
     @cached_property
     def about(self) -> dict[str, Any]:
         """What dataset.yaml says: the source's configuration, seed, units, sample rate."""

@@ -43,6 +43,10 @@ class SpeechFolder(Recordings):
     def group(self) -> str | None:
         return self.group_column
 
+    @property
+    def place(self) -> str:
+        return self.root
+
     def recordings(self) -> list[Recording]:
         tables = {uri: (part, table.read(uri)) for part, uri in self._tables()}
         labels = self._labels()
@@ -51,8 +55,8 @@ class SpeechFolder(Recordings):
             for label in labels or ():
                 if label not in rows[0]:
                     raise ValueError(
-                        f"{uri} has no column {label!r}, which {self.label_file} lists; its columns are: "
-                        f"{', '.join(rows[0])}{did_you_mean(label, list(rows[0]))}"
+                        f"{uri} has no column {label!r}, which {self.label_file} lists; correct the list, or add the "
+                        f"column to those that it has: {', '.join(rows[0])}{did_you_mean(label, list(rows[0]))}"
                     )
         if labels is None:
             columns = dict.fromkeys(name for _, rows in tables.values() for name in rows[0])
@@ -133,7 +137,8 @@ class SpeechFolder(Recordings):
         if uid is None or group is None:
             empty = self.id_column if uid is None else self.group_column
             raise ValueError(
-                f"{uri}: column {empty!r} is empty in the row {table.some([str(c) for c in row.values()])}"
+                f"{uri}: column {empty!r} is empty in the row {table.some([str(c) for c in row.values()])}; "
+                "fill it in, or delete the row"
             )
         try:
             storage.check_id(str(uid))
@@ -163,9 +168,13 @@ class SpeechFolder(Recordings):
                     f"{uri} does not exist, though {recording.id!r} is in a table; "
                     + ("add it" if storage.is_folder(recording.uri) else f"there is no folder {recording.uri}")
                 ) from error
-            except ValueError as error:
-                raise ValueError(f"{uri} cannot be read as JSON: {error}") from error
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise ValueError(
+                    f"{uri} cannot be read as JSON ({error}); correct it there, or write it anew"
+                ) from error
             if not isinstance(metadata, dict):
-                raise ValueError(f'{uri} must be an object like {{"encoding": "WAV", "sample_rate_hz": 16000}}')
+                raise ValueError(
+                    f'{uri} holds no JSON object; it must be one like {{"encoding": "WAV", "sample_rate_hz": 16000}}'
+                )
             self.opened[recording.id] = metadata
         return self.opened[recording.id]

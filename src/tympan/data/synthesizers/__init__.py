@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from ...signals import Length
+from ...signals import Length, check_channels
 from .. import Description, Example, Source, Values
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ class Synthesizer(Source):
         """Draw what makes example `index`: names to numbers in the units that `units` says."""
 
     @abstractmethod
-    def sound(self, rng: "np.random.Generator", parameters: Values) -> "Float[np.ndarray, 'samples']":
-        """The waveform that the parameters make, `duration` long, float32."""
+    def sound(
+        self, rng: "np.random.Generator", parameters: Values
+    ) -> "Float[np.ndarray, 'samples'] | Float[np.ndarray, 'channels samples']":
+        """The waveform that the parameters make, `duration` long, float32; several channels are mixed as `channels`
+        says."""
 
     def groups(self, index: int) -> dict[str, str]:
         """The groups of example `index`; by default each example is its own."""
@@ -50,9 +53,21 @@ class Synthesizer(Source):
         return np.random.default_rng((self.seed, *stream))
 
     def synthesize(self, rng: "np.random.Generator", index: int) -> Example:
-        """Example `index`, drawn from the generator."""
+        """Example `index`, drawn from the generator.
+
+        Raises:
+            ValueError: the sound has other channels than `channels: keep` names.
+        """
         parameters = self.parameters(rng, index)
-        return Example(self.sound(rng, parameters)[None], parameters, f"{index:06d}", self.groups(index))
+        waveform = self.sound(rng, parameters)
+        if waveform.ndim == 2:
+            from ..audio import downmix  # reads files, which few synthesizers need
+
+            waveform = downmix(waveform.T, self.channels).T.copy()
+        else:
+            waveform = waveform[None]
+        check_channels(len(waveform), self.audio, f"synthesizer {self.type}")
+        return Example(waveform, parameters, f"{index:06d}", self.groups(index))
 
     @property
     def group(self) -> str:
