@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 WORDS = ("zero", "one", "two", "three", "four")
 UNITS = {"diameter": "m", "pitch": "Hz"}
@@ -121,6 +122,54 @@ def run(folder: Path, space: str, members: tuple[str, ...] = ()) -> Path:
         (folder / "split.json").write_text(json.dumps({"seed": 42, **split, "sha256": "ab12" * 16}))
     (folder / "summary.json").write_text(json.dumps(summary))
     return folder
+
+
+def enrich(folder: Path, space: str, part: str = "test", count: int = 2) -> None:
+    """Add what newer runs have: times, what the parts hold, the exported step, figures of training, worst answers."""
+    summary = json.loads((folder / "summary.json").read_text())
+    outputs = dict.fromkeys(row["output"] for row in rows(space, part, 1))
+    spread = {
+        "real": {"edges": [0.0, 0.5, 1.0], "counts": [3, 5]},
+        "binary": {"names": ["absent", "present"], "counts": [30, 10]},
+        "class": {"names": list(WORDS), "counts": [9, 8, 7, 6, 5]},
+    }[space]
+    own = {
+        "recordings": 4210,
+        "groups": 14,
+        "seconds": 3725.0,
+        "known": {output: "some, 7 unknown" for output in outputs},
+        "spread": {output: {"space": space, "unit": UNITS.get(output, ""), **spread} for output in outputs},
+    }
+    summary |= {"times": {"prepare": 3.14, "train": 125.0, "evaluate": 61.0}, "data": {"train": own, "test": own}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for member in [folder / name for name in summary["members"]] or [folder]:
+        (member / "model").mkdir()
+        (member / "model" / "config.json").write_text(json.dumps({"provenance": {"checkpoint": "checkpoint-320"}}))
+        with (member / "log.jsonl").open("a") as log:
+            log.write(json.dumps({"step": 400, "train_accuracy": 0.9}) + "\n")
+        worst(member / "worst", space, part, count)
+
+
+def worst(folder: Path, space: str, part: str, count: int, offset: float = 0.0) -> None:
+    """The `count` worst answers for every output, each a tone."""
+    folder.mkdir()
+    found, sounds = [], {}
+    by: dict[str, list[dict[str, Any]]] = {}
+    for row in rows(space, part):
+        by.setdefault(row["output"], []).append(row)
+    for output, own in by.items():
+        for rank in range(1, count + 1):
+            row, name = own[rank], f"{rank}.wav"
+            sounds[name] = {"id": row["id"], "start": 0.0, "seconds": 30.0}
+            t = np.arange(4000) / 8000
+            soundfile.write(folder / name, 0.5 * np.sin(2 * np.pi * 440 * rank * t), 8000, subtype="PCM_16")
+            told = {key: row[key] for key in ("output", "space", "unit")}
+            told |= {key: [row[key]] for key in ("time", "truth", "prediction", "truth_label", "label")}
+            if row["probabilities"]:
+                told["probability"] = [max(row["probabilities"])]
+            error = 0.9 - 0.1 * rank + offset
+            found.append(told | {"output": output, "rank": rank, "error": error, "known": 1, "sound": name})
+    (folder / "worst.json").write_text(json.dumps({"part": part, "sounds": sounds, "answers": found}))
 
 
 @pytest.fixture

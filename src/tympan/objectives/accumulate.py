@@ -106,24 +106,24 @@ def scores(accumulators: Accumulator | Sequence[Accumulator], resamples: int = 2
     repeats = [accumulators] if isinstance(accumulators, Accumulator) else list(accumulators)
     outputs = repeats[0].outputs
     computed = [repeat.compute() for repeat in repeats]
-    figures = _with_overall({name: float(_mean(np.array([c[name] for c in computed]))) for name in outputs})
+    figures = _with_overall({name: float(mean(np.array([c[name] for c in computed]))) for name in outputs})
     ids = {name: {i for repeat in repeats for i in repeat.rows(name)[0]} for name in outputs}
     groups = {name: {g for repeat in repeats for g in repeat.rows(name)[1]} for name in outputs}
     ids[OVERALL], groups[OVERALL] = set().union(*ids.values()), set().union(*groups.values())
     drawn: dict[str, np.ndarray] = {}
     if len(groups[OVERALL]) >= MIN_GROUPS:
-        drawn = _resample(repeats, sorted(groups[OVERALL]), resamples, seed)
+        drawn = resample(repeats, sorted(groups[OVERALL]), resamples, seed)
     result = {}
     for name, value in figures.items():
         found = None if name == OVERALL else [p for r in repeats if (p := r.positives(name)) is not None]
         positives = len(set().union(*found)) if found else None
         low, high, notes = None, None, []
         if np.isnan(value):
-            notes.append(_undefined(len(ids[name]), len(groups[name]), positives))
+            notes.append(undefined(len(ids[name]), len(groups[name]), positives))
         elif len(groups[name]) < MIN_GROUPS:
             notes.append(f"no interval: {len(groups[name])} groups, fewer than {MIN_GROUPS}")
         else:
-            low, high, note = _interval(drawn[name])
+            low, high, note = interval(drawn[name])
             notes += [note] if note else []
         defined = sum(not np.isnan(figures[output]) for output in outputs)
         if name == OVERALL and 0 < defined < len(outputs):
@@ -141,9 +141,13 @@ class _Table:
     positive: list[bool | None] = field(default_factory=list)
 
 
-def _resample(
+def resample(
     repeats: Sequence[Accumulator], everyone: Sequence[str], resamples: int, seed: int
 ) -> dict[str, Float[np.ndarray, "resamples"]]:
+    """The figure of each output, and `overall`, when the groups in `everyone` are drawn with replacement.
+
+    The seed and the number of groups alone decide the draws: two calls with the same see the same groups drawn.
+    """
     rng = np.random.default_rng(seed)
     number = {group: i for i, group in enumerate(everyone)}
     metric, outputs = repeats[0].metric, repeats[0].outputs
@@ -163,8 +167,8 @@ def _resample(
             # The rows of one group lie together: count on from where each drawn group begins.
             at = np.arange(end[-1]) + np.repeat(start[group] - end + n, n)
             figures[r, k] = _figure(metric, columns.take(at, axis=1).T)
-    by_output = _mean(figures.reshape(resamples, len(outputs), len(repeats)))
-    return {**dict(zip(outputs, by_output.T, strict=True)), OVERALL: _mean(by_output)}
+    by_output = mean(figures.reshape(resamples, len(outputs), len(repeats)))
+    return {**dict(zip(outputs, by_output.T, strict=True)), OVERALL: mean(by_output)}
 
 
 def _figure(metric: Metric, rows: Float[np.ndarray, "recordings columns"]) -> float:
@@ -176,17 +180,18 @@ def _figure(metric: Metric, rows: Float[np.ndarray, "recordings columns"]) -> fl
 
 
 def _with_overall(figures: dict[str, float]) -> dict[str, float]:
-    return {**figures, OVERALL: float(_mean(np.array(list(figures.values()))))} if len(figures) > 1 else figures
+    return {**figures, OVERALL: float(mean(np.array(list(figures.values()))))} if len(figures) > 1 else figures
 
 
-def _mean(figures: Float[np.ndarray, "*shape last"]) -> Any:
+def mean(figures: Float[np.ndarray, "*shape last"]) -> Any:
     """The mean over the last axis of what is defined."""
     defined = ~np.isnan(figures)
     with np.errstate(invalid="ignore"):
         return np.where(defined, figures, 0).sum(-1) / defined.sum(-1)
 
 
-def _interval(drawn: Float[np.ndarray, "resamples"]) -> tuple[float | None, float | None, str]:
+def interval(drawn: Float[np.ndarray, "resamples"]) -> tuple[float | None, float | None, str]:
+    """The ends of the 95 % percentile interval of the defined values, and a note where many are not."""
     kept = drawn[~np.isnan(drawn)]
     missing = len(drawn) - len(kept)
     note = f"undefined in {missing} of {len(drawn)} resamples, left out" if missing > 0.05 * len(drawn) else ""
@@ -196,7 +201,8 @@ def _interval(drawn: Float[np.ndarray, "resamples"]) -> tuple[float | None, floa
     return float(low), float(high), note
 
 
-def _undefined(n: int, groups: int, positives: int | None) -> str:
+def undefined(n: int, groups: int, positives: int | None) -> str:
+    """Why there is no figure."""
     if n == 0:
         return "nothing known"
     if positives == 0:

@@ -62,7 +62,7 @@ def _takes(artifact: Artifact) -> str:
         "random": "all of it is heard, in overlapping clips",
         "all": "all of it is heard, in overlapping clips",
     }[audio.crop]
-    mixed = {"mean": "averaged", "sum": "added up", "first": "left out but the first"}[audio.channels]
+    mixed = {"mean": "averaged", "sum": "added up", "first": "left out but the first", "keep": "kept"}[audio.channels]
     return "\n".join(
         [
             f"- Sound, resampled to {audio.sample_rate:,} Hz; several channels are {mixed}.",

@@ -1,14 +1,12 @@
 """A configuration's data, read and counted before anything is trained: what is usable, what is not, and why."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
-from ..data import Source
-from ..objectives import Target
+from .parts import count
 from .prepare import prepare
 from .run import Run
 
@@ -23,7 +21,7 @@ class Checked:
     seconds: float = 0.0
     """Sound that is usable."""
     parts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Recordings and groups of each part."""
+    """Usable recordings and their groups in each part."""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     """What is known of each output, by part."""
 
@@ -53,17 +51,12 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
             found.refused[source.describe(index).id] = str(error)
         if progress:
             progress(index + 1, len(source))
-    named = {f"fold {i}": {"test": p.test} for i, p in enumerate(parts)} if run.split.folds else {"": vars(parts[0])}
-    for prefix, group in named.items():
-        for name, indices in group.items():
-            part = prefix or name
-            found.parts[part] = {
-                "recordings": len(indices),
-                "groups": len({run.group_of(source.describe(i)) for i in indices}),
-            }
-            for output in prepared.run.outputs.values():
-                for column, text in _known(output.target, source, indices).items():
-                    found.outputs.setdefault(column, {})[part] = text
+    named = {f"fold {i}": p.test for i, p in enumerate(parts)} if run.split.folds else vars(parts[0])
+    usable = {name: [i for i in own if source.describe(i).id not in found.refused] for name, own in named.items()}
+    for part, told in count(prepared.run, usable).items():
+        found.parts[part] = {"recordings": told["recordings"], "groups": told["groups"]}
+        for column, text in told["known"].items():
+            found.outputs.setdefault(column, {})[part] = text
     return found
 
 
@@ -83,23 +76,3 @@ def show(found: Checked, console: Console) -> None:
         console.print(refused)
         if len(found.refused) > 50:
             console.print(f"and {len(found.refused) - 50} more")
-
-
-def _known(target: Target, source: Source, indices: list[int]) -> dict[str, str]:
-    """What a part knows of each output: counts of labels and classes, ranges of quantities."""
-    numbers: dict[str, list[float]] = {name: [] for name in target.outputs}
-    for index in indices:
-        for name, value in target.truth(target.encode(source.values(index))[None]).items():
-            numbers[name] += [x for x in value.ravel().tolist() if not math.isnan(x)]
-    said: dict[str, str] = {}
-    for name, known in numbers.items():
-        unknown = "" if target.rate else f", {len(indices) - len(known)} unknown"
-        if not known:
-            said[name] = "nothing known"
-        elif target.space == "binary":
-            said[name] = f"{sum(x > 0.5 for x in known)} positive, {sum(x <= 0.5 for x in known)} negative{unknown}"
-        elif target.space == "class":
-            said[name] = f"{len(set(known))} classes{unknown}"
-        else:
-            said[name] = f"{min(known):.4g} to {max(known):.4g} {target.unit[name]}{unknown}"
-    return said

@@ -1,17 +1,19 @@
-"""One class of several: the confusion matrix."""
+"""One class of several: the confusion matrix, and whether the probability of the answer means what it says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
-from ..table import numerals
 from . import MODEL, Plot, Rows, plot
+from .calibration import reliability
 
 _WRITTEN = 16  # with more classes, counts are not written into the cells
 
 
 def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
-    """Counts of every predicted class for every true one, shaded by the share of the true class."""
+    """Counts of every predicted class for every true one, and the calibration where probabilities were kept."""
     truth, said = np.asarray(rows["truth"], float), np.asarray(rows["prediction"], float)
     known = np.isfinite(truth) & np.isfinite(said)
     if not known.any():
@@ -26,20 +28,33 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     order = sorted(names)
     place = {c: i for i, c in enumerate(order)}
     classes = [names[c] for c in order]
-    counts = np.zeros((len(order), len(order)), int)
-    np.add.at(counts, ([place[c] for c in t], [place[c] for c in p]), 1)
+    plots = [matrix(output, classes, np.array([place[c] for c in t]), np.array([place[c] for c in p]))]
+    sure = np.asarray(rows["probability"], float)[known] if "probability" in rows else np.empty(0)
+    if np.isfinite(sure).any():
+        there = np.isfinite(sure)
+        plots.append(reliability(output, "the answer is right", sure[there], (t == p)[there]))
+    return plots
+
+
+def matrix(
+    output: str, classes: Sequence[str], t: Int[np.ndarray, "known"], p: Int[np.ndarray, "known"], how: str = ""
+) -> Plot:
+    """The confusion matrix of true and predicted places in `classes`, shaded by the share of the true class."""
+    n = len(classes)
+    counts = np.zeros((n, n), int)
+    np.add.at(counts, (t, p), 1)
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    right = numerals(float((t == p).mean()))[0]
+    right = f"{(t == p).mean():.1%}"
 
     def paint(axes: Any) -> None:
         from matplotlib.patches import Rectangle
 
-        n = len(classes)
         for i, j in zip(*np.nonzero(counts), strict=True):
             # Shaded by transparency, so that it is legible on white and on black.
             axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=MODEL, alpha=0.08 + 0.52 * share[i, j], lw=0))
             if n <= _WRITTEN:
-                axes.text(j, i, f"{counts[i, j]}", ha="center", va="center", fontsize=9 if n <= 12 else 7)
+                small = f"\n{share[i, j]:.0%}" if n <= 6 else ""
+                axes.text(j, i, f"{counts[i, j]}{small}", ha="center", va="center", fontsize=9 if n <= 12 else 7)
         turned = {"rotation": 90} if n > 6 and max(map(len, classes)) > 3 else {}
         axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
         axes.set_xticks(range(n), classes, **turned)
@@ -49,15 +64,13 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
         axes.set_title(f"{output}: {right} of {len(t)} answers are right")
 
     recall = [f"{name} {s:.2f}" for name, s in zip(classes, share.diagonal(), strict=True)]
-    side = float(np.clip(2.6 + 0.34 * len(classes), 4.2, 11))
-    return [
-        plot(
-            f"{output}-confusion",
-            f"True {output} (rows) against predicted {output} (columns); numbers are counts, the shade is the share of "
-            "the row.",
-            f"Confusion matrix of {output}: {right} of {len(t)} right; share found of each class: {', '.join(recall)}",
-            {f"true {output}": classes, **{name: counts[:, j].tolist() for j, name in enumerate(classes)}},
-            paint,
-            (side + 0.4, side),
-        )
-    ]
+    side = float(np.clip(2.6 + 0.34 * n, 4.4, 11))
+    return plot(
+        f"{output}-confusion",
+        f"True {output} (rows) against predicted {output} (columns){how}; numbers count, the shade is the share of the "
+        "row. What lies on the diagonal is right; a dark cell off it is a mistake that is often made.",
+        f"Confusion matrix of {output}: {right} of {len(t)} right; share found of each class: {', '.join(recall)}",
+        {f"true {output}": list(classes), **{name: counts[:, j].tolist() for j, name in enumerate(classes)}},
+        paint,
+        (max(side + 0.4, 5.4), side),
+    )

@@ -55,7 +55,8 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     return [
         plot(
             f"{output}-predicted",
-            f"Predicted against true {output}; the dashed line is where both are equal. {shown}{lost}".strip(),
+            f"Predicted against true {output}, a dot for each answer; on the dashed line both are equal, above it the "
+            f"answer is too high. Dots that lie flatter than the line are drawn to the mean. {shown}{lost}".strip(),
             f"Scatter of predicted against true {named}: {len(truth)} points{correlation}, mean absolute error {mae}",
             {"truth": truth[::every].tolist(), "prediction": said[::every].tolist()},
             scatter,
@@ -63,7 +64,8 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
         ),
         plot(
             f"{output}-residuals",
-            f"How far predictions of {output} are off; the dashed line is their mean.{lost}",
+            f"How far predictions of {output} are off: right of 0 is too high. The dashed line is their mean; away "
+            f"from 0, all answers are shifted. A long tail is a few answers that are far off.{lost}",
             f"Histogram of residuals of {named}: mean {bias}, standard deviation {spread}",
             {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "count": counts.tolist()},
             histogram,
