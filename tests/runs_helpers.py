@@ -13,6 +13,7 @@ DRUM: dict[str, Any] = {
     "target": {"type": "continuous", "quantities": {"diameter": "m"}},
     "optimizer": {"learning_rate": 0.01},
     "training": {"max_epochs": 2, "batch_size": 16},
+    "loader": {"num_workers": 0},
 }
 
 

@@ -14,7 +14,7 @@ FLOORS = [
     {"head", "representation", "pipeline"},
     {"serving"},
     {"reports"},
-    {"runs"},
+    {"runs", "machine"},
     {"cli", "__main__"},
 ]
 IN_ORDER = {"head": 0, "representation": 1, "pipeline": 2, "cli": 0, "__main__": 1}

@@ -62,14 +62,14 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     corpora(tmp_path)
     run = ""
     for command in COMMANDS:
-        words = [run if word == "RUN" else word for word in shlex.split(command)[1:]]
+        words = [re.sub(r"\bRUN\b", run, word) for word in shlex.split(command)[1:]]
         if words[0] in ("train", "check", "generate"):
             words += SHORT[Path(words[1]).stem] if words[0] != "generate" else []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = CliRunner().invoke(app, words, catch_exceptions=False)
         assert result.exit_code == 0, f"{command}\n{result.output}"
-        if words[0] == "train":
+        if words[0] == "train" and "run_dir" not in command:
             run = result.stdout.splitlines()[-1]
             if (Path(run) / "seed-0").is_dir():
                 run += "/seed-0"

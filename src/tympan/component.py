@@ -5,10 +5,12 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import warnings
 from abc import ABC
 from contextvars import ContextVar
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -56,7 +58,8 @@ class Component(Section, ABC):
 
         models/cnn.py   <->   model: {type: cnn, width: 64}
 
-    A choice of another package is named by the dotted path of its module: `type: my_package.my_model`.
+    A choice from elsewhere is named by the dotted path of its module, `type: my_package.my_model`, or of its class,
+    `type: my_file.MyModel`.
     """
 
     packages: ClassVar[tuple[str, ...]]
@@ -97,23 +100,36 @@ class Component(Section, ABC):
                     f"{kind} {name!r} is code outside tympan, which an artifact may not name; "
                     f"if you trust who sent it, load it with trust=[{name!r}]"
                 )
-            path = name
+            path, _, attribute = name.rpartition(".")
+            if not attribute[:1].isupper():
+                path, attribute = name, ""
         elif name in files:
-            path = files[name][0]
+            path, attribute = files[name][0], ""
         else:
             raise ValueError(f"unknown {kind} {name!r}; one of: {', '.join(files)}{did_you_mean(name, list(files))}")
         try:
             module = importlib.import_module(path)
         except ImportError as error:
-            raise ValueError(f"{kind} {name!r} cannot be imported: {error}") from error
-        choices = [
+            where = "; a file of yours may lie beside the configuration, in the working folder, or on PYTHONPATH"
+            raise ValueError(f"{kind} {name!r} cannot be imported: {error}{where if '.' in name else ''}") from error
+        if attribute:
+            choice = getattr(module, attribute, None)
+            if not (isinstance(choice, type) and issubclass(choice, cls)):
+                raise ValueError(f"{path} has no {kind} {attribute!r}{did_you_mean(attribute, list(vars(module)))}")
+            return choice
+        choices = cls._choices(module)
+        if len(choices) != 1:
+            raise ValueError(f"{path} must define exactly one public {kind}, it defines {len(choices)}")
+        return choices[0]
+
+    @classmethod
+    def _choices(cls, module: ModuleType) -> list[type[Self]]:
+        """The choices of this kind that a module defines itself."""
+        return [
             c
             for c in vars(module).values()
             if isinstance(c, type) and issubclass(c, cls) and c.__module__ == module.__name__ and c.__name__[0] != "_"
         ]
-        if len(choices) != 1:
-            raise ValueError(f"{module.__name__} must define exactly one public {kind}, it defines {len(choices)}")
-        return choices[0]
 
     @classmethod
     def kind(cls) -> type["Component"]:
@@ -128,7 +144,10 @@ class Component(Section, ABC):
     @classmethod
     def _type(cls) -> str:
         package, _, name = cls.__module__.rpartition(".")
-        return name if package in cls.packages else cls.__module__
+        if package in cls.packages:
+            return name
+        alone = package and cls.kind()._choices(sys.modules[cls.__module__]) == [cls]
+        return cls.__module__ if alone else f"{cls.__module__}.{cls.__qualname__}"
 
     @model_validator(mode="wrap")
     @classmethod
@@ -165,7 +184,7 @@ class Component(Section, ABC):
             "type": "object",
             "properties": {"type": {"type": "string", "pattern": r"\."}},
             "required": ["type"],
-            "description": "Another package's choice, by the dotted path of its module.",
+            "description": "A choice from elsewhere, by the dotted path of its module or class.",
         }
         return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
 

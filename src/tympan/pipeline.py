@@ -1,12 +1,14 @@
 """Waveform -> features -> backbone -> heads, as one module: what is trained, saved and served."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, GetJsonSchemaHandler, SerializeAsAny, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 from torch import Tensor, nn
 
 from .component import Component, Section
@@ -17,6 +19,42 @@ from .models import Model
 from .objectives import Loss, Metric, Target
 from .representation import Representation
 from .signals import Signal
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+class Metrics(Section):
+    """The figures for people in each part, beside the loss; a bare list is for validation and test."""
+
+    train: tuple[SerializeAsAny[Metric], ...] = ()
+    """Computed from the training batches between two lines of the log; by default none."""
+    validation: tuple[SerializeAsAny[Metric], ...] | None = None
+    """Computed at every validation; by default the target's own."""
+    test: tuple[SerializeAsAny[Metric], ...] | None = Field(default=None, min_length=1)
+    """Computed once, at the end; by default the target's own."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        by_part = handler(core_schema)
+        of_part = handler.resolve_ref_schema(by_part)["properties"]
+        every = {"type": "array", "items": {"anyOf": [of_part["train"]["items"], {"const": "loss"}]}}
+        for part, fields in of_part.items():
+            of_part[part] = {**every, "type": ["array", "null"], "description": fields["description"]}
+        return {"anyOf": [by_part, every]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_loss(cls, value: Any) -> Any:
+        """A bare list is for validation and test; `loss` is there in any case, and may be named."""
+        if isinstance(value, list | tuple):
+            value = {"validation": value, "test": [name for name in value if name != "loss"] or None}
+        if not isinstance(value, dict):
+            return value
+        return {
+            part: [name for name in names if name != "loss"] if isinstance(names, list | tuple) else names
+            for part, names in value.items()
+        }
 
 
 class Output(Section):
@@ -30,19 +68,19 @@ class Output(Section):
     """How wrong a prediction is; by default the target's own loss."""
     weight: float = Field(default=1.0, gt=0)
     """The weight of this loss in the sum over outputs."""
-    metrics: tuple[SerializeAsAny[Metric], ...] = ()
-    """The figures for people; by default the target's own."""
+    metrics: Metrics = Metrics()
+    """The figures for people, by part: `{train: […], validation: […], test: […]}`, or a list."""
 
     @property
     def criterion(self) -> Loss:
         """The loss chosen, or the target's own."""
         return self.loss or Loss.find(self.target.default_loss)()
 
-    @property
-    def figures(self) -> tuple[Metric, ...]:
-        """The metrics chosen, or those of the target's own that fit its rate."""
+    def figures(self, part: Part) -> tuple[Metric, ...]:
+        """The metrics chosen for a part, or those of the target's own that fit its rate."""
+        chosen = getattr(self.metrics, part)
         own = (Metric.find(name)() for name in self.target.default_metrics)
-        return self.metrics or tuple(m for m in own if not (m.once_per_clip and self.target.rate))
+        return tuple(m for m in own if not (m.once_per_clip and self.target.rate)) if chosen is None else chosen
 
 
 class Pipeline(nn.Module):
@@ -141,14 +179,15 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
     for name, output in outputs.items():
         target = output.target
         choices: list[tuple[Component, frozenset[str]]] = [(output.criterion, frozenset({output.criterion.space}))]
-        choices += [(metric, metric.spaces) for metric in output.figures]
+        figures = [m for part in PARTS for m in output.figures(part)]
+        choices += [(metric, metric.spaces) for metric in figures]
         for choice, spaces in choices:
             if target.space not in spaces:
                 raise ValueError(
                     f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
                     f"and target {target.type!r} is {target.space}"
                 )
-        for metric in output.figures:
+        for metric in figures:
             if metric.once_per_clip and target.rate:
                 raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
         for column in target.outputs:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tympan.runs.configuration import ConfigurationError, dump, load
+from tympan.runs.configuration import ConfigurationError, load
+from tympan.runs.resolved import dump
 from tympan.runs.run import Run
 
 GOOD = """\
@@ -85,7 +86,7 @@ def test_overrides_are_fields_too(tmp_path: Path) -> None:
     run = read(tmp_path, GOOD, "model.width=16", "optimizer.learning_rate=1e-3", "metrics=[mae]", "model=lstm")
     assert run.model.type == "lstm"
     assert run.optimizer.learning_rate == 1e-3
-    assert [m.type for m in run.metrics] == ["mae"]
+    assert [m.type for m in run.outputs["target"].figures("validation")] == ["mae"]
 
 
 def test_a_mistake_in_an_override_names_it(tmp_path: Path) -> None:

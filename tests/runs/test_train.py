@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from runs_helpers import write
 from tympan.data import Example
 from tympan.objectives import Target
 from tympan.runs.configuration import load
+from tympan.runs.folder import make
 from tympan.runs.prepare import Encode
 from tympan.runs.run import Run
 from tympan.runs.tracking import TrackerWarning
@@ -322,7 +324,6 @@ def test_bf16_trains(tmp_path: Path) -> None:
 
 
 def test_two_runs_that_start_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
-    from tympan.runs.train import _own_folder
-
     run = run_of(tmp_path)
-    assert len({_own_folder(run) for _ in range(5)}) == 5
+    with ThreadPoolExecutor(5) as pool:
+        assert len(set(pool.map(make, [run] * 5))) == 5

@@ -159,9 +159,9 @@ def test_a_damaged_artifact_is_refused_with_its_file(folder: Path, damage: objec
 def test_an_output_has_its_targets_own_loss_and_metrics() -> None:
     output = Output.model_validate({"target": {"type": "binary", "labels": ["als"]}})
     assert output.criterion.type == "bce"
-    assert "auroc" in {m.type for m in output.figures}
+    assert "auroc" in {m.type for m in output.figures("test")}
     rated = Output.model_validate({"target": {"type": "binary", "labels": ["als"], "rate": 4.0}})
-    assert "auroc" not in {m.type for m in rated.figures}
+    assert "auroc" not in {m.type for m in rated.figures("test")}
 
 
 def test_listening_is_that_of_the_source() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import typer
 
-from .about import list_components, schema
+from .about import doctor, list_components, schema
 from .answers import embed, predict
 from .sounds import generate
-from .training import check, evaluate, train
+from .training import check, compare, evaluate, train
 
 app = typer.Typer(
     help="Learn to measure from sound: train, evaluate and serve models from one configuration file.",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, evaluate, predict, embed, generate, check, schema):
+for command in (train, evaluate, compare, predict, embed, generate, check, doctor, schema):
     app.command()(command)
 app.command("list")(list_components)
 
@@ -35,6 +35,8 @@ def main() -> None:
             plain(message, category, *place)
 
     warnings.showwarning = show
+    if "" not in sys.path:  # as `python -m tympan` has it: a component of the user's own may lie in the working folder
+        sys.path.append("")
     try:
         app()
     except (ValueError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Commands about tympan itself: list, schema."""
+"""Commands about tympan itself: list, schema, doctor."""
 
 from typing import Annotated
 
@@ -33,3 +33,15 @@ def schema() -> None:
     from ..runs.run import Run
 
     typer.echo(json.dumps(Run.model_json_schema(), indent=1, ensure_ascii=False))
+
+
+def doctor() -> None:
+    """Say what this machine has, what is wrong with it, and the line that mends it; status 1 where something is."""
+    from rich.console import Console
+
+    from ..machine.doctor import diagnose, show
+
+    found = diagnose()
+    show(found, Console())
+    if found.problems:
+        raise typer.Exit(1)

@@ -1,16 +1,18 @@
-"""Commands about runs: train, evaluate, check."""
+"""Commands about runs: train, evaluate, compare, check."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .arguments import Config, Overrides, Progress, Trained
+from .arguments import Config, Overrides, Progress, Trained, Trust
 
 
 def train(
     config: Config,
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option(help="Two steps, a checkpoint, a reload, an evaluation.")] = False,
+    wandb: Annotated[bool, typer.Option(help="Log to Weights & Biases, as `logging` says, else online.")] = False,
 ) -> None:
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
     from rich.console import Console
@@ -19,7 +21,8 @@ def train(
     from ..runs.configuration import load
     from ..runs.train import train as train_run
 
-    result = train_run(load(config, overrides or ()), dry_run=dry_run)
+    run = load(config, overrides or ())
+    result = train_run(run.tracked() if wandb else run, dry_run=dry_run)
     table.render(result.metrics, Console())
     typer.echo(f"report: {result.paths['report']}")
     typer.echo(str(result.folder))
@@ -34,6 +37,23 @@ def evaluate(run: Trained) -> None:
 
     table.render(evaluate_again(run), Console())
     typer.echo(run)
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Runs' folders; the first is the yardstick.", metavar="RUN RUN...")],
+    out: Annotated[str | None, typer.Option("--out", "-o", help="The page; by default beside the yardstick.")] = None,
+    trust: Trust = None,
+) -> None:
+    """Say which runs are better than the first: paired differences on the recordings that both have answered."""
+    from rich.console import Console
+
+    from ..reports import comparison, comparison_page
+    from ..runs.compare import compare as compare_runs
+
+    made = compare_runs(runs, trust or ())
+    page = comparison_page.write(made, Path(out) if out else Path(runs[0]) / "report" / "comparison.html")
+    comparison.render(made, Console())
+    typer.echo(str(page))
 
 
 def check(config: Config, overrides: Overrides = None) -> None:

@@ -7,6 +7,7 @@ from ..data import Source
 from ..data.split import Parts
 from ..reports import page
 from ..serving.artifact import Artifact
+from . import worst
 from .configuration import load
 from .evaluate import Evaluation, Metrics, evaluate, pool, write
 from .prepare import Prepared
@@ -36,6 +37,7 @@ def _one(folder: Path) -> tuple[dict[str, Evaluation], Metrics]:
     artifact = Artifact.load(folder / "model", trust=run.elsewhere)
     found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
     metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
+    worst.write(folder, prepared, found, run.logging.worst_examples)
     page.write(folder)
     return found, metrics
 

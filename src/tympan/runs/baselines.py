@@ -35,10 +35,12 @@ class Pool:
 
     def __init__(self, artifact: Artifact) -> None:
         audio, self.representation = artifact.config.audio, artifact.pipeline.representation
-        if len(self.representation.signal.channels) == 1:
-            window = min(audio.samples, 1024)
+        heard = self.representation.heard
+        if self.representation.signal.rate == heard.rate:
+            window = min(heard.frames, 1024)
             lengths = {"window": f"{window} samples", "hop": f"{max(window // 4, 1)} samples"}
-            spectrogram = Feature.find("spectrogram").model_validate(lengths)
+            same_rate = {"sample_rate": artifact.config.features.sample_rate}
+            spectrogram = Feature.find("spectrogram").model_validate({**lengths, **same_rate})
             self.representation = Representation(audio.audio, audio.padding, spectrogram)
         self.audio = audio
         self.representation.eval()

@@ -1,6 +1,6 @@
 """A YAML or JSON file -> a Run, with every mistake told at once by file, line, column and field."""
 
-import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -60,20 +60,13 @@ def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     plain = _plain(data, (), str(path), places, [0])
     for override in overrides:
         _override(plain, override, places)
+    beside = str(path.resolve().parent)
+    if beside not in sys.path:  # where a component of the user's own may lie; last, so that it hides nothing
+        sys.path.append(beside)
     try:
         return model.model_validate(plain)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error, plain, str(path), places))) from error
-
-
-def dump(run: BaseModel) -> str:
-    """The resolved configuration as YAML, every field written out."""
-    out = io.StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = None
-    yaml.width = 120
-    yaml.dump(run.model_dump(mode="json"), out)
-    return out.getvalue()
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from ..data import Example
 from ..objectives.accumulate import OVERALL, Accumulator, scores
+from ..pipeline import Part
 from ..serving.artifact import Artifact
 from . import baselines
 from .prepare import Prepared
@@ -30,6 +31,13 @@ class Evaluation:
     predictions: list[dict[str, Any]] = field(default_factory=list)
     units: dict[str, dict[str, str]] = field(default_factory=dict)
     """The unit of every metric of every output."""
+    losses: dict[str, tuple[float, float, int]] = field(default_factory=dict)
+    """For each output the weight of its loss, the sum over known values, and how many these are."""
+
+    @property
+    def loss(self) -> float:
+        """The loss of whole recordings, as it is in training: the weighted sum over outputs."""
+        return sum(weight * total / max(known, 1) for weight, total, known in self.losses.values())
 
     def merge(self, other: "Evaluation") -> None:
         """Take in another evaluation of other recordings: the next fold."""
@@ -40,6 +48,9 @@ class Evaluation:
                     mine[key].merge(accumulator)
                 else:
                     mine[key] = accumulator
+        for name, (weight, total, known) in other.losses.items():
+            _, before, n = self.losses.get(name, (weight, 0.0, 0))
+            self.losses[name] = weight, before + total, n + known
         self.predictions += other.predictions
         self.units.update(other.units)
 
@@ -75,7 +86,7 @@ def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> dict[str,
 
 
 def evaluate(
-    prepared: Prepared, artifact: Artifact, parts: Sequence[str], batch_size: int = 32
+    prepared: Prepared, artifact: Artifact, parts: Sequence[Part], batch_size: int = 32
 ) -> dict[str, Evaluation]:
     """Score the model, the baselines and the references on parts of a run's data.
 
@@ -84,12 +95,11 @@ def evaluate(
         artifact: the trained pipeline.
         parts: names of parts, of which the empty ones are left out.
     """
+    there: list[Part] = [part for part in parts if getattr(prepared.parts, part)]
+    if not there:
+        return {}
     answers, pool = _baselines(prepared, artifact)
-    return {
-        part: _score(prepared, artifact, part, answers, pool, batch_size)
-        for part in parts
-        if getattr(prepared.parts, part)
-    }
+    return {part: _score(prepared, artifact, part, answers, pool, batch_size) for part in there}
 
 
 def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metrics:
@@ -125,7 +135,7 @@ def _baselines(prepared: Prepared, artifact: Artifact) -> tuple[dict[str, dict[s
 def _score(
     prepared: Prepared,
     artifact: Artifact,
-    part: str,
+    part: Part,
     answers: Mapping[str, Mapping[str, baselines.Answer]],
     pool: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
@@ -133,7 +143,7 @@ def _score(
     result = Evaluation()
     for output in prepared.run.outputs.values():
         for column, unit in output.target.unit.items():
-            result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures}
+            result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures(part)}
     waiting: list[Example] = []
 
     def waveforms() -> Iterator[np.ndarray]:
@@ -158,10 +168,15 @@ def _score(
                 **{f"baseline/{who}": answer(statistics) for who, answer in answers[name].items()},
                 **_references(target, references),
             }
+            frames_heard = heard[name][None, :, :frames]
+            weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
+            count = int((~encoded[name][:, :frames].isnan()).sum())
+            loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
+            result.losses[name] = weight, total + loss * count, known + count
             for who, decoded in said.items():
                 figures = result.accumulators.setdefault(who, {})
                 whole = {k: np.broadcast_to(v, (v.shape[0], frames))[None] for k, v in decoded.items()}
-                for metric in output.figures:
+                for metric in output.figures(part):
                     key = (name, metric.type)
                     if key not in figures:
                         figures[key] = metric.start(target.outputs)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,7 +80,7 @@ class Prepared:
             self.source.audio, self.source.padding, run.features, run.model, run.outputs, run.augmentations, run.seed
         )
 
-    def artifact(self, pipeline: Pipeline, **provenance: str | int | float | None) -> Artifact:
+    def artifact(self, pipeline: Pipeline, **provenance: Any) -> Artifact:
         """The pipeline with all that it needs to answer by itself."""
         run = self.run
         config = Config(
@@ -86,9 +88,15 @@ class Prepared:
             features=run.features,
             model=run.model,
             outputs=run.outputs,
-            provenance={"run": run.name, "seed": run.seed, **provenance},
+            provenance={"run": run.name, "seed": run.seed, "data": _portable(run.data), **provenance},
         )
         return Artifact(config, pipeline)
+
+
+def _portable(source: Source) -> dict[str, Any]:
+    """What a source says of itself, with the last part alone of paths, which are of this machine."""
+    told = source.model_dump(mode="json")
+    return {k: PurePosixPath(v).name if isinstance(v, str) and "/" in v else v for k, v in told.items()}
 
 
 def prepare(run: Run, parts: Parts) -> Prepared:

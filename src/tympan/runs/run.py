@@ -13,8 +13,9 @@ from ..data.split import Parts, Split, folds, split
 from ..features import Feature
 from ..head import Head
 from ..models import Model
-from ..objectives import Loss, Metric, Target
-from ..pipeline import Output, check_outputs
+from ..objectives import Loss, Target
+from ..pipeline import Metrics, Output
+from .conflicts import conflicts
 from .sections import Checkpoint, Hardware, Loader, Logging, Optimizer, Training
 
 
@@ -43,10 +44,12 @@ class Run(Section):
     """What is predicted; for one target."""
     loss: SerializeAsAny[Loss] | None = None
     """How wrong a prediction is; for one target."""
-    metrics: tuple[SerializeAsAny[Metric], ...] = ()
-    """The figures for people; for one target."""
+    metrics: Metrics | None = None
+    """The figures for people in each part, `{train: […], validation: […], test: […]}`, or a list; for one target."""
     targets: dict[str, Output] = {}
     """Several things predicted at once, by name, each with its own target, head, loss, weight and metrics."""
+    test: bool = True
+    """Score the exported model once on the test part, at the end; false leaves that part unheard."""
     optimizer: Optimizer = Optimizer()
     """How weights change."""
     training: Training = Training()
@@ -67,7 +70,9 @@ class Run(Section):
             return self.targets
         assert self.target is not None, "validated"
         return {
-            "target": Output(target=self.target, head=self.head or Head(), loss=self.loss, metrics=self.metrics),
+            "target": Output(
+                target=self.target, head=self.head or Head(), loss=self.loss, metrics=self.metrics or Metrics()
+            ),
         }
 
     def with_outputs(self, outputs: dict[str, Output]) -> "Run":
@@ -76,6 +81,13 @@ class Run(Section):
             return self.model_copy(update={"targets": outputs})
         (one,) = outputs.values()
         return self.model_copy(update={"target": one.target, "loss": one.loss})
+
+    def tracked(self) -> "Run":
+        """A copy that logs to Weights & Biases: as `logging` says, else online, in a project called tympan."""
+        logging = self.logging
+        mode = logging.wandb_mode if logging.wandb_mode != "off" else "online"
+        project = logging.wandb_project or "tympan"
+        return self.model_copy(update={"logging": logging.model_copy(update={"wandb": mode, "wandb_project": project})})
 
     def group_of(self, what: Example | Description) -> str:
         """The group that the split keeps whole; an example that has none is its own."""
@@ -102,127 +114,17 @@ class Run(Section):
 
     @model_validator(mode="after")
     def _nothing_conflicts(self) -> "Run":
-        problems: list[tuple[tuple[str, ...], str]] = []
-        one = [field for field in ("target", "head", "loss") if getattr(self, field) is not None]
-        one += ["metrics"] if self.metrics else []
-        if self.targets and one:
-            problems.append(((one[0],), f"`{one[0]}` is for one target; with `targets` write it inside of each"))
-        elif not self.targets and self.target is None:
-            problems.append((("target",), f"nothing to predict; one of: {', '.join(Target.names())}"))
-        else:
-            try:
-                check_outputs(self.outputs)
-            except ValueError as error:
-                problems.append((("targets" if self.targets else "target",), str(error)))
-        problems += self._conflicts()
+        problems = conflicts(self)
         if problems:
             raise ValidationError.from_exception_data(
                 "Run",
                 [
-                    InitErrorDetails(type=PydanticCustomError("conflict", "{why}", {"why": why}), loc=loc, input=None)
-                    for loc, why in problems
+                    InitErrorDetails(
+                        type=PydanticCustomError("conflict", "{why}", {"why": why}),
+                        loc=tuple(filter(None, where.split("."))),
+                        input=None,
+                    )
+                    for where, why in problems
                 ],
             )
         return self
-
-    def _conflicts(self) -> list[tuple[tuple[str, ...], str]]:
-        found: list[tuple[tuple[str, ...], str]] = []
-
-        def refuse(when: Any, where: str, why: str) -> None:
-            if when:
-                found.append((tuple(where.split(".")), why))
-
-        o, t, c = self.optimizer, self.training, self.checkpoint
-        refuse(
-            o.warmup_steps and o.warmup_ratio,
-            "optimizer.warmup_ratio",
-            "warmup_steps and warmup_ratio say the same thing; keep one of them",
-        )
-        refuse(
-            o.max_lr and o.scheduler != "onecycle",
-            "optimizer.max_lr",
-            f"max_lr is the peak of scheduler onecycle; with {o.scheduler} set learning_rate",
-        )
-        refuse(
-            o.scheduler == "onecycle" and o.warmup_steps,
-            "optimizer.warmup_steps",
-            "onecycle has its own rise; set its length as warmup_ratio",
-        )
-        refuse(
-            o.scheduler == "reduce_on_plateau" and (o.warmup_steps or o.warmup_ratio),
-            "optimizer.scheduler",
-            "reduce_on_plateau follows validation, not steps, and has no warm-up; take another schedule, or none of it",
-        )
-        refuse(
-            o.momentum and o.name != "sgd",
-            "optimizer.momentum",
-            f"momentum is sgd's; {o.name} has beta1 and beta2",
-        )
-        refuse(
-            {"beta1", "beta2"} & o.model_fields_set and o.name == "sgd" and (o.beta1, o.beta2) != (0.9, 0.999),
-            "optimizer.beta1",
-            "beta1 and beta2 are adam's; sgd has momentum",
-        )
-        refuse(
-            self.hardware.precision == "fp16" and self.hardware.device == "cpu",
-            "hardware.precision",
-            "fp16 does not train on cpu; one of: fp32, bf16",
-        )
-        validated = self.split.validation != "none"
-        refuse(
-            not validated and "early_stopping" in t.model_fields_set and t.early_stopping,
-            "training.early_stopping",
-            "early stopping needs a validation part, and split.validation is none",
-        )
-        refuse(
-            not validated and o.scheduler == "reduce_on_plateau",
-            "optimizer.scheduler",
-            "reduce_on_plateau needs a validation part, and split.validation is none",
-        )
-        refuse(
-            not validated and "monitor" in c.model_fields_set,
-            "checkpoint.monitor",
-            "there is nothing to monitor: split.validation is none",
-        )
-        targets = [o.target for o in self.targets.values()] + ([self.target] if self.target else [])
-        rated = any(target.rate for target in targets)
-        for rate in (target.rate for target in targets if target.rate):
-            frames = self.data.audio.duration * rate
-            near = " or ".join(f"{n / rate:g}" for n in (int(frames), int(frames) + 1) if n)
-            refuse(
-                abs(frames - round(frames)) > 1e-6,
-                "data.duration",
-                f"a clip has {frames:g} frames of a target at {rate:g} Hz, not a whole number; take {near} s",
-            )
-        refuse(
-            len(set(self.seeds)) < len(self.seeds) or min(self.seeds, default=0) < 0,
-            "seeds",
-            "seeds are different whole numbers from 0 on",
-        )
-        moving = [a.type for a in self.augmentations if a.moves_sound]
-        refuse(rated and moving, "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate")
-        if validated and not found:
-            allowed = monitored(self.outputs) if targets else {"val_loss": False}
-            refuse(
-                c.monitor not in allowed,
-                "checkpoint.monitor",
-                f"{c.monitor!r} is never computed; one of: {', '.join(allowed)}",
-            )
-        return found
-
-
-def monitored(outputs: dict[str, Output]) -> dict[str, bool]:
-    """The figures that validation computes, and whether more of it is better: `val_loss`, `val_accuracy`, ...
-
-    With several outputs the name of the output stands in between: `val_digit_accuracy`.
-    """
-    figures = {"val_loss": False}
-    for name, output in outputs.items():
-        for metric in output.figures:
-            figures[metric_key(metric.type, name, len(outputs) > 1)] = metric.higher_is_better
-    return figures
-
-
-def metric_key(metric: str, output: str, several: bool) -> str:
-    """The name of a validation metric: `val_accuracy`, or `val_<output>_accuracy` where there are several outputs."""
-    return f"val_{output}_{metric}" if several else f"val_{metric}"

@@ -23,13 +23,21 @@ class Optimizer(Section):
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """Momentum (sgd)."""
     warmup_steps: int = Field(default=0, ge=0)
-    """Steps over which the learning rate rises from 0."""
+    """Steps over which the learning rate rises evenly to its highest; for onecycle the length of its own rise."""
     warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
-    """The same as a fraction of all steps; for onecycle the fraction in which it rises (0: torch's 0.3)."""
+    """The same as a fraction of all steps; for onecycle torch's 0.3 where neither is given."""
     scheduler: Literal["cosine", "linear", "constant", "reduce_on_plateau", "onecycle", "none"] = "cosine"
-    """What the learning rate does after the warm-up."""
+    """What the learning rate does after the warm-up: falls to 0 along a cosine or a line, stays (constant, none), falls
+    to a tenth when the monitored figure no longer improves, or torch's one cycle."""
+    plateau_patience: int = Field(default=4, ge=0)
+    """Validations without improvement that reduce_on_plateau bears."""
     max_lr: float | None = Field(default=None, gt=0)
     """The peak of onecycle; by default `learning_rate`."""
+
+    @field_validator("scheduler", mode="before")
+    @classmethod
+    def _null(cls, value: object) -> object:
+        return "none" if value is None else value
 
 
 class Training(Section):
@@ -69,15 +77,19 @@ class Hardware(Section):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """`auto` takes cuda, then mps, then cpu, and says so."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the backbone in training; features and losses are always float32."""
+    precision: Literal["fp32", "bf16", "fp16", "auto"] | None = None
+    """Arithmetic of the backbone in training; features and losses are always float32. By default fp16 on cuda and fp32
+    elsewhere. `auto` tries three steps of fp32 and of bf16, with and without channels_last, and takes the fastest; so
+    figures may differ from machine to machine. run.yaml holds what was taken."""
+    channels_last: bool = False
+    """Keep the weights of image networks with channels last in memory, which is faster on most hardware."""
 
 
 class Loader(Section):
     """How examples are read."""
 
-    num_workers: int = Field(default=0, ge=0)
-    """Processes that read and decode; 0 reads in the training process."""
+    num_workers: int = Field(default=4, ge=0)
+    """Processes that read and decode, at most one for each core; 0 reads in the training process."""
     prefetch_size: int = Field(default=2, ge=1)
     """Batches that each worker reads ahead."""
 
@@ -101,6 +113,8 @@ class Logging(Section):
     """Optimizer steps between two lines of the log."""
     log_config: bool = True
     """Give the resolved configuration to the trackers."""
+    worst_examples: int = Field(default=3, ge=0)
+    """How many of the worst answers for each output the report plays; 0 leaves all sound out of it."""
 
     @property
     def wandb_mode(self) -> Literal["off", "offline", "online"]:
@@ -112,14 +126,25 @@ class Checkpoint(Section):
     """What is kept of the way."""
 
     checkpoint_dir: str = "runs"
-    """The folder in which every run makes its own."""
+    """The folder in which every run makes its own: name, date, time and a hash of the configuration."""
+    run_dir: str | None = None
+    """The run's own folder, where a certain one is wanted; it may not hold anything yet."""
     save_top_k: int = Field(default=3, ge=1)
     """How many of the best checkpoints stay."""
     monitor: str = "val_loss"
-    """The validation figure that decides what is best: `val_loss`, or `val_` and a metric."""
+    """The validation figure that decides what is best: `val_loss`, `val_` and a metric, or the metric alone; `val/`
+    says the same."""
     mode: Literal["min", "max"] | None = None
     """Whether less or more is better; by default what the figure itself says."""
     save_last: bool = True
     """Keep the newest checkpoint besides the best."""
     save_every_n_steps: int = Field(default=1000, ge=1)
     """Optimizer steps between checkpoints, besides those of every validation."""
+    load_from_checkpoint: str | None = None
+    """An artifact, a run or one of its checkpoints whose weights to begin with, where names and shapes agree; what is
+    taken and what is not is listed."""
+
+    @field_validator("monitor")
+    @classmethod
+    def _one_name(cls, name: str) -> str:
+        return f"val_{name.replace('/', '_').removeprefix('eval_').removeprefix('val_')}"

@@ -84,19 +84,33 @@ class Tracker(TrainerCallback):
     def _open_wandb(self) -> None:
         wandb = _load("wandb", "wandb")
         logging = self.run.logging
-        try:
-            session = wandb.init(
+
+        def begin(mode: str) -> Any:
+            return wandb.init(
                 project=logging.wandb_project,
                 entity=logging.wandb_entity,
                 name=logging.wandb_run_name or self.folder.name,
                 tags=list(logging.wandb_tags),
                 config=self.configuration,
-                mode=logging.wandb_mode,
+                mode=mode,
                 dir=str(self.folder),
-                settings=wandb.Settings(silent=True, console="off"),
+                settings=wandb.Settings(silent=True, console="off", init_timeout=30),
             )
+
+        try:
+            if logging.wandb_mode == "online" and not wandb.login(prompt=False):
+                raise wandb.errors.UsageError("nobody is logged in; `wandb login` once")
+            session = begin(logging.wandb_mode)
         except wandb.errors.Error as error:
-            raise RuntimeError(str(error)) from error
+            if logging.wandb_mode != "online":
+                raise RuntimeError(str(error)) from error
+            told = str(error).split("\n")[0]
+            warnings.warn(
+                f"wandb logs offline ({told}); `wandb sync {self.folder}/wandb/offline-*` sends it later",
+                TrackerWarning,
+                stacklevel=2,
+            )
+            session = begin("offline")
         self.sinks["wandb"] = lambda line: session.log(line, step=int(line["step"]))
         self.closers["wandb"] = session.finish
 
@@ -203,5 +217,5 @@ class Watch(TrainerCallback):
 
 def _bookkeeping(key: str) -> bool:
     """Times and counts of the Trainer's own, which are measured better elsewhere."""
-    own = ("epoch", "step", "total_flos", "num_input_tokens_seen")
-    return key in own or key.startswith("train_") or key.endswith(("_runtime", "_per_second", "_preparation_time"))
+    own = ("epoch", "step", "total_flos", "num_input_tokens_seen", "train_loss")
+    return key in own or key.endswith(("_runtime", "_per_second", "_preparation_time"))

@@ -1,29 +1,30 @@
 """A configuration -> a run's folder: trained, exported, evaluated beside baselines, reported."""
 
 import json
-import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from importlib.metadata import version
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from rich.console import Console
 
+from ..data import storage
 from ..data.split import Parts, record
 from ..reports import card, page
 from ..serving.artifact import Artifact
-from .configuration import dump
+from . import folder as folders
+from . import parts as parts_of
+from . import probe, worst
 from .device import device
 from .evaluate import Evaluation, Metrics, evaluate, pool, write
 from .prepare import Prepared, prepare
+from .resolved import dump
 from .run import Run
 from .trainer import Trained, fit
+
+_STAGES: tuple[str, ...] = ("prepare", "train", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,17 @@ class Result:
     """The best checkpoint; `None` for a run over several folds or seeds, whose members have their own."""
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One training of a run: one seed, one split."""
+
+    trained: Trained
+    found: dict[str, Evaluation]
+    metrics: Metrics
+    times: dict[str, float]
+    data: dict[str, Any]
+
+
 def train(run: Run, *, console: Console | None = None, dry_run: bool = False) -> Result:
     """Train a run, export its best checkpoint, and evaluate that once on the test part.
 
@@ -57,154 +69,113 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         ValueError: the configuration does not fit the data, or its parts each other.
     """
     console = console or Console(stderr=True)
-    began = time.time()
-    chosen = device(run.hardware.device)
-    if run.hardware.device == "auto":
-        console.print(f"device: {chosen} (auto)", highlight=False)
-    if run.hardware.precision == "fp16" and chosen.type == "cpu":
-        raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16")
     if run.split.seed is None:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
     splits = run.divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
-    folder = _own_folder(run)
-    (folder / "run.yaml").write_text(dump(run), encoding="utf-8")
+    chosen = device(run.hardware.device)
+    run = _decided(run, splits[0], chosen, console)
+    folder = folders.make(run)
+    storage.write_text(folder / "run.yaml", dump(run))
     several = len(splits) * len(seeds) > 1
-    members: dict[str, dict[str, Evaluation]] = {}
-    results: list[tuple[Prepared, Trained]] = []
-    metrics: Metrics = {}
+    members: dict[str, _Member] = {}
     for seed in seeds:
         for number, parts in enumerate(splits):
             name = "-".join([f"seed-{seed}"] * (len(seeds) > 1) + [f"fold-{number}"] * (len(splits) > 1))
-            inside = folder / name
-            inside.mkdir(exist_ok=True)
+            (folder / name).mkdir(exist_ok=True)
             member = run.model_copy(update={"seed": seed, "seeds": ()})
-            notes = _notes(run, splits, name)
-            prepared, trained, members[name], metrics = _member(
-                member, parts, inside, console, name or run.name, notes, dry_run
-            )
-            results.append((prepared, trained))
+            notes = folders.notes(run, splits, name)
+            members[name] = _member(member, parts, folder / name, chosen, console, name or run.name, notes, dry_run)
+    first, trained = next(iter(members.values())), [member.trained for member in members.values()]
+    metrics = first.metrics
     if several:
-        metrics = write(folder, pool(members))
-        _summary(folder, run, results, time.time() - began, list(members), _notes(run, splits))
+        metrics = write(folder, pool({name: member.found for name, member in members.items()}))
+        times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
+        notes = folders.notes(run, splits)
+        folders.summarise(folder, run, trained, times, notes, str(chosen), first.data, members=list(members))
         page.write(folder)
-    prepared, trained = results[0]
     paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.parquet", "report": folder / "report" / "index.html"}
     if not several:
         paths |= {"model": folder / "model", "log": folder / "log.jsonl", "split": folder / "split.json"}
-        paths |= {"last_checkpoint": trained.last, **{p.name: p for p in trained.checkpoints}}
+        paths |= {"last_checkpoint": trained[0].last, **{p.name: p for p in trained[0].checkpoints}}
     else:
         paths |= {name: folder / name for name in members}
-    status = "stopped" if any(t.stopped_early for _, t in results) else "complete"
-    return Result(status, folder, metrics, paths, None if several else trained.best)
+    status = "stopped" if any(t.stopped_early for t in trained) else "complete"
+    return Result(status, folder, metrics, paths, None if several else trained[0].best)
+
+
+def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:
+    """The run with a precision, and with the parts of the configuration seen to fit each other."""
+    hardware, prepared = run.hardware, prepare(run, parts)
+    prepared.pipeline()  # what does not fit is refused before a folder is made
+    if hardware.precision is None:
+        hardware = hardware.model_copy(update={"precision": "fp16" if chosen.type == "cuda" else "fp32"})
+    if hardware.device == "auto":
+        console.print(f"device: {chosen} (auto)", highlight=False)
+    if hardware.precision == "fp16" and chosen.type == "cpu":
+        raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16, auto")
+    if hardware.precision == "auto":
+        hardware = probe.fastest(prepared, chosen, lambda said: console.print(said, highlight=False))
+    return run.model_copy(update={"hardware": hardware})
 
 
 def _member(
-    run: Run, parts: Parts, folder: Path, console: Console, title: str, notes: list[str], dry_run: bool
-) -> tuple[Prepared, Trained, dict[str, Evaluation], Metrics]:
-    """One training: one seed, one split."""
-    began = time.time()
+    run: Run,
+    parts: Parts,
+    folder: Path,
+    chosen: torch.device,
+    console: Console,
+    title: str,
+    notes: list[str],
+    dry_run: bool,
+) -> _Member:
+    clock = [time.time()]
     prepared = prepare(run, parts)
     kept = record(run.data, parts, run.split, run.seed)
-    (folder / "split.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     resolved = dump(prepared.run)
-    (folder / "run.yaml").write_text(resolved, encoding="utf-8")
+    storage.write_text(folder / "run.yaml", resolved)
+    clock.append(time.time())
     trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"))
+    clock.append(time.time())
     artifact = prepared.artifact(
         trained.pipeline,
+        id=folder.name if title == run.name else f"{folder.parent.name}/{folder.name}",
         checkpoint=trained.best.name,
         steps=trained.steps,
-        data=run.data.type,
+        epoch=trained.epoch,
         split=kept.get("sha256"),
+        losses=trained.losses,
     )
     artifact.save(folder / "model")
     artifact = Artifact.load(folder / "model", trust=run.elsewhere)
     if dry_run:
         _same(prepared, trained, artifact)
-    artifact.pipeline.to(device(run.hardware.device))
-    found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
+    artifact.pipeline.to(chosen)
+    heard = ("validation", "test") if run.test else ("validation",)
+    found = evaluate(prepared, artifact, heard, run.training.batch_size)
+    losses = {**trained.losses, **{part: found[part].loss for part in found if part == "test"}}
+    artifact = artifact.told(losses=losses)
     metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
-    _summary(folder, run, [(prepared, trained)], time.time() - began, [], notes, str(artifact))
-    (folder / "model" / "README.md").write_text(card.card(artifact, metrics, resolved, notes), encoding="utf-8")
+    worst.write(folder, prepared, found, run.logging.worst_examples)
+    clock.append(time.time())
+    times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
+    data = parts_of.describe(prepared)
+    folders.summarise(folder, run, [trained], times, notes, str(chosen), data, str(artifact))
+    artifact.save(folder / "model", card.card(artifact, metrics, resolved, notes))
     page.write(folder)
-    return prepared, trained, found, metrics
-
-
-def _notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
-    """What a reader of the figures must know of the split; `member` names one of several trainings."""
-    notes = []
-    kind = run.split.group or run.data.group
-    together = f"no {kind} is in two parts" if kind else "every recording is by itself"
-    if member:
-        notes.append(f"{member} is one of several trainings, whose joint figures are in the folder above; {together}.")
-    elif run.split.folds:
-        whole = len({i for parts in splits for i in parts.test})
-        notes.append(
-            f"{run.split.folds} folds over all {whole} recordings, {together}; figures pool the answers to the "
-            "recordings that each fold's model never heard. A prior ranks below chance in such a pool: the more "
-            "positives are in a fold's training part, the fewer are left to be judged."
-        )
-    else:
-        notes.append(f"The test part is used once, after training; {together}.")
-    if run.split.validation == "none":
-        notes.append("There is no validation part: the last checkpoint is evaluated, and nothing was chosen by it.")
-    if run.seeds and not member:
-        notes.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
-    return notes
-
-
-def _summary(
-    folder: Path,
-    run: Run,
-    results: Sequence[tuple[Prepared, Trained]],
-    seconds: float,
-    members: list[str],
-    notes: list[str],
-    artifact: str = "",
-) -> None:
-    trained = [t for _, t in results]
-    text = {
-        "name": run.name,
-        "status": "stopped early" if any(t.stopped_early for t in trained) else "complete",
-        "seconds": round(seconds, 1),
-        "steps": sum(t.steps for t in trained),
-        "parameters": sum(p.numel() for p in trained[0].pipeline.parameters()),
-        "device": str(device(run.hardware.device)),
-        "precision": run.hardware.precision,
-        "wait_share": round(float(np.mean([t.wait_share for t in trained])), 4),
-        "clips_per_second": round(float(np.mean([t.clips_per_second for t in trained])), 1),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("tympan", "torch", "torchaudio", "transformers", "timm", "numpy")},
-        },
-        "artifact": artifact,
-        "members": members,
-        "notes": notes,
-    }
-    (folder / "summary.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _own_folder(run: Run) -> Path:
-    """A new folder that no other run has, also when two start at once."""
-    parent = Path(run.checkpoint.checkpoint_dir).expanduser()
-    stem = f"{run.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"
-    parent.mkdir(parents=True, exist_ok=True)
-    for suffix in chain([""], (f"-{n}" for n in range(2, 1000))):
-        try:
-            (parent / (stem + suffix)).mkdir()
-        except FileExistsError:
-            continue
-        return parent / (stem + suffix)
-    raise ValueError(f"checkpoint.checkpoint_dir: {parent} already holds 999 runs called {stem}")
+    return _Member(trained, found, metrics, times, data)
 
 
 def _short(run: Run) -> Run:
     training = run.training.model_copy(update={"max_steps": 2, "max_epochs": 1, "val_check_interval": 1})
     split = run.split.model_copy(update={"folds": None})
-    return run.model_copy(update={"name": f"{run.name}-dry", "seeds": (), "training": training, "split": split})
+    checkpoint = run.checkpoint.model_copy(update={"run_dir": None})
+    update = {"name": f"{run.name}-dry", "seeds": (), "training": training, "split": split, "checkpoint": checkpoint}
+    return run.model_copy(update=update)
 
 
 def _few(parts: Parts, batch_size: int) -> Parts:

@@ -1,25 +1,28 @@
 """One split of one run through the stock Hugging Face Trainer."""
 
 import math
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
-from ..objectives.accumulate import Accumulator
 from ..pipeline import Pipeline
 from .checkpoint import Keeper
 from .device import device
+from .finetune import Taken, take
+from .monitor import monitored
 from .optimization import optimizer, scheduler
 from .prepare import Prepared
-from .run import metric_key, monitored
+from .running import Heard, Running
 from .tracking import Tracker, Watch
 
 
@@ -34,6 +37,12 @@ class Trained:
     last: Path
     checkpoints: tuple[Path, ...]
     steps: int
+    epoch: float
+    """Epochs of training that the best checkpoint has."""
+    losses: dict[str, float]
+    """The training and the validation loss last logged when the best checkpoint was written, by part."""
+    taken: Taken | None
+    """What came of the weights to begin with, if any were asked for."""
     stopped_early: bool
     wait_share: float
     """The part of the training time that was spent waiting for data."""
@@ -51,6 +60,14 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device)
     pipeline = prepared.pipeline()
+    taken = None
+    if run.checkpoint.load_from_checkpoint:
+        here = prepared.artifact(pipeline).config.model_dump(mode="json")
+        taken = take(pipeline, run.checkpoint.load_from_checkpoint, here)
+        console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
+    if run.hardware.channels_last:
+        pipeline.backbone.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        pipeline.register_state_dict_post_hook(_contiguous)
     per_step = training.batch_size * training.accumulate_grad_batches
     steps_per_epoch = len(prepared.parts.train) / per_step
     steps = min(math.ceil(training.max_epochs * steps_per_epoch), training.max_steps or 1 << 60)
@@ -58,15 +75,16 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
     interval = every if isinstance(every, int) else max(round(every * steps_per_epoch), 1)
     validated = bool(prepared.parts.validation)
     figures = monitored(run.outputs)
-    higher = run.checkpoint.mode == "max" if run.checkpoint.mode else figures[run.checkpoint.monitor]
+    higher = run.checkpoint.mode == "max" if run.checkpoint.mode else figures.get(run.checkpoint.monitor, False)
     monitor = run.checkpoint.monitor.replace("val_", "eval_", 1) if validated else None
 
     keeper = Keeper(run.checkpoint, training, monitor, higher)
     watch = Watch(console, steps_per_epoch, per_step, title)
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
-    callbacks: list[TrainerCallback] = [keeper, tracker, watch]
+    heard = Heard(pipeline)
+    callbacks: list[TrainerCallback] = [keeper, heard, tracker, watch]
     optim = optimizer(run.optimizer, pipeline.to(chosen))
-    workers = run.loader.num_workers
+    workers = min(run.loader.num_workers, os.cpu_count() or 1)
     arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         max_steps=steps,
@@ -114,45 +132,68 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
             callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
-        trainer.train()
+        _train(trainer, folder / "checkpoints")
+        # Autocast is training's alone: what is exported answers in float32.
+        trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
     kept = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
     best = keeper.best_checkpoint(folder / "checkpoints")
     pipeline.load_state_dict(load_file(best / "model.safetensors"))
-    done = int(trainer.state.global_step)
+    done, at = int(trainer.state.global_step), int(best.name.rsplit("-", 1)[1])
     return Trained(
-        pipeline.eval(), best, kept[-1], tuple(kept), done, done < steps, watch.wait_share, watch.clips_per_second
+        pipeline=pipeline.eval(),
+        best=best,
+        last=kept[-1],
+        checkpoints=tuple(kept),
+        steps=done,
+        epoch=at / steps_per_epoch,
+        losses=_losses(trainer.state.log_history, at),
+        taken=taken,
+        stopped_early=done < steps,
+        wait_share=watch.wait_share,
+        clips_per_second=watch.clips_per_second,
     )
+
+
+def _train(trainer: Trainer, folder: Path) -> None:
+    """Train; a checkpoint that could not be written whole is taken away again, and the ones before it stay."""
+    try:
+        trainer.train()
+    except (SafetensorError, OSError, RuntimeError) as error:
+        written = folder / f"checkpoint-{trainer.state.global_step}"
+        if "I/O error" not in str(error) and "PytorchStreamWriter" not in str(error) and not isinstance(error, OSError):
+            raise
+        shutil.rmtree(written, ignore_errors=True)
+        free = shutil.disk_usage(folder.parent).free
+        kept = sorted(p.name for p in folder.glob("checkpoint-*"))
+        raise OSError(
+            f"{written} could not be written: {error}; {free:,} bytes are free there. "
+            f"{'Kept: ' + ', '.join(kept) if kept else 'No checkpoint was written before'}; make room and train again"
+        ) from error
+
+
+def _contiguous(module: torch.nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Weights lie in files as they always do; they keep their own order in memory when they are read again."""
+    state.update({name: tensor.contiguous() for name, tensor in state.items() if name.startswith(prefix)})
+
+
+def _losses(history: Sequence[dict[str, Any]], step: int) -> dict[str, float]:
+    """The losses last logged up to a step, by part."""
+    keys = {"loss": "train", "eval_loss": "validation"}
+    seen = [line for line in history if line["step"] <= step]
+    return {part: float(line[key]) for line in seen for key, part in keys.items() if key in line}
 
 
 def _validation_metrics(pipeline: Pipeline) -> Callable[[EvalPrediction], dict[str, float]]:
     """The figures of validation, from one batch after the other; nothing but rows of clips is kept."""
-    outputs = pipeline.outputs
-    accumulators: dict[str, Accumulator] = {}
-    seen = [0]
+    running = Running(pipeline.outputs, "validation")
 
     def compute(batch: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
         prediction: Any = batch.predictions
         label: Any = batch.label_ids
-        for name, output in outputs.items():
-            decoded = output.target.decode(torch.as_tensor(prediction[name]).float().cpu())
-            truth = output.target.truth(torch.as_tensor(label[name]).float().cpu())
-            ids = [str(seen[0] + i) for i in range(len(label[name]))]
-            for metric in output.figures:
-                key = metric_key(metric.type, name, len(outputs) > 1).removeprefix("val_")
-                accumulator = accumulators.setdefault(key, metric.start(output.target.outputs))
-                accumulator.update(decoded, truth, ids, ids)
-        seen[0] += len(next(iter(label.values())))
-        if not compute_result:
-            return {}
-        figures = {key: _overall(accumulator.compute()) for key, accumulator in accumulators.items()}
-        accumulators.clear()
-        return figures
+        running.update(prediction, label)
+        return {k.removeprefix("val_"): v for k, v in running.compute().items()} if compute_result else {}
 
     return compute
-
-
-def _overall(values: dict[str, float]) -> float:
-    return float(values.get("overall", next(iter(values.values()), np.nan)))
 
 
 class _quiet:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import audio, storage
+from ..signals import check_channels
 from .artifact import Artifact
 
 SUFFIXES = (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm", ".wma")
@@ -80,6 +81,7 @@ def _waveforms(
     for uri in recordings(inputs):
         try:
             waveform = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)
+            check_channels(len(waveform), listening.audio, uri)
         except (OSError, ValueError) as error:
             if refused is None:
                 raise

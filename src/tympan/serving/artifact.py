@@ -21,7 +21,7 @@ from ..data.crop import onset, windows
 from ..features import Feature
 from ..models import Model
 from ..pipeline import Output, Pipeline
-from ..signals import Signal
+from ..signals import Signal, check_channels
 
 Waveform = Float[np.ndarray, "_channels _samples"]
 
@@ -33,8 +33,10 @@ class Listening(Section):
     """Samples per second (Hz); a recording is resampled to it."""
     samples: int = Field(gt=0)
     """Samples in a clip."""
-    channels: Literal["mean", "sum", "first"]
-    """How several audio channels become one."""
+    channels: Literal["mean", "sum", "first", "keep"]
+    """How several audio channels become one, or that all are kept."""
+    channel_names: tuple[str, ...] = ("left", "right")
+    """The channels that are kept; a recording must have as many."""
     crop: Literal["start", "onset", "random", "all"]
     """Which part of a longer recording is heard: start, onset, or overlapping windows over all of it."""
     padding: Literal["left", "right"]
@@ -43,21 +45,18 @@ class Listening(Section):
     @classmethod
     def of(cls, source: Source) -> "Listening":
         """How a source gives its clips."""
-        return cls(
-            sample_rate=source.sample_rate,
-            samples=source.audio.frames,
-            channels=source.channels,
-            crop=source.crop,
-            padding=source.padding,
-        )
+        same = ("sample_rate", "channels", "channel_names", "crop", "padding")
+        return cls.model_validate({"samples": source.audio.frames, **{name: getattr(source, name) for name in same}})
 
     @property
     def audio(self) -> Signal:
         """The Signal of a clip."""
-        return Signal(("mono",), float(self.sample_rate), self.samples / self.sample_rate)
+        names = self.channel_names if self.channels == "keep" else ("mono",)
+        return Signal(names, float(self.sample_rate), self.samples / self.sample_rate)
 
     def starts(self, waveform: Waveform) -> list[int]:
-        """The first sample of every clip that is heard of a recording."""
+        """The first sample of every clip that is heard of a recording; ValueError where its channels are others."""
+        check_channels(len(waveform), self.audio, "the recording")
         if self.crop == "onset":
             return [onset(waveform, float(self.sample_rate))]
         return [0] if self.crop == "start" else windows(waveform.shape[1], self.samples)
@@ -121,6 +120,11 @@ class Artifact:
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from error
         return cls(config, pipeline)
+
+    def told(self, **provenance: Any) -> "Artifact":
+        """The same artifact, of which more is known."""
+        told = {**self.config.provenance, **provenance}
+        return Artifact(self.config.model_copy(update={"provenance": told}), self.pipeline)
 
     def save(self, folder: str | Path, card: str = "") -> None:
         """Write the folder; `card` is the text of README.md, by default what `print` shows."""
@@ -189,14 +193,15 @@ class Artifact:
                 lines.append(f"           classes: {', '.join(target.signal(1.0).channels)}")
         return "\n".join(lines)
 
+    @torch.inference_mode()
     def _forward(self, waveform: Tensor, samples: Tensor) -> list[dict[str, Tensor]]:
         prediction = self.pipeline(waveform, samples=samples)["prediction"]
         return [{name: p[i].float().cpu() for name, p in prediction.items()} for i in range(len(waveform))]
 
+    @torch.inference_mode()
     def _embed(self, waveform: Tensor, samples: Tensor) -> list[Tensor]:
         return list(self.pipeline.embed(waveform, samples).float().cpu())
 
-    @torch.inference_mode()
     def _batched(
         self, waveforms: Iterable[Waveform], batch_size: int, ask: Any
     ) -> Iterator[tuple[list[int], list[Any]]]:

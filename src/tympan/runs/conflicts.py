@@ -1,0 +1,104 @@
+"""What does not fit together in a run's configuration, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..component import did_you_mean
+from ..objectives import Target
+from ..pipeline import check_outputs
+from .monitor import monitored
+
+if TYPE_CHECKING:
+    from .run import Run
+
+Conflict = tuple[str, str]
+"""The field, as `section.field`, and what is wrong with it."""
+
+
+def conflicts(run: Run) -> list[Conflict]:
+    """Every conflict of a run."""
+    found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_timed(run)]
+    if len(set(run.seeds)) < len(run.seeds) or min(run.seeds, default=0) < 0:
+        found.append(("seeds", "seeds are different whole numbers from 0 on"))
+    found += [
+        ("", f"{name} is defined inside of a function, where no artifact finds it; define it at the top of a file")
+        for name in run.elsewhere
+        if "<locals>" in name
+    ]
+    if run.split.folds and not run.test:
+        found.append(("test", "folds are scored on their test parts; with test: false leave split.folds out"))
+    if not found and run.split.validation != "none":
+        allowed, monitor = monitored(run.outputs), run.checkpoint.monitor
+        if monitor not in allowed:
+            near = did_you_mean(monitor, list(allowed))
+            found.append(("checkpoint.monitor", f"{monitor!r} is never computed; one of: {', '.join(allowed)}{near}"))
+    return found
+
+
+def _predicted(run: Run) -> Iterator[Conflict]:
+    one = [field for field in ("target", "head", "loss", "metrics") if getattr(run, field) is not None]
+    if run.targets and one:
+        yield one[0], f"`{one[0]}` is for one target; with `targets` write it inside of each"
+    elif not run.targets and run.target is None:
+        yield "target", f"nothing to predict; one of: {', '.join(Target.names())}"
+    else:
+        try:
+            check_outputs(run.outputs)
+        except ValueError as error:
+            yield "targets" if run.targets else "target", str(error)
+
+
+def _optimizer(run: Run) -> Iterator[Conflict]:
+    o, t = run.optimizer, run.training
+    if o.warmup_steps and o.warmup_ratio:
+        yield "optimizer.warmup_ratio", "warmup_steps and warmup_ratio say the same thing; keep one of them"
+    if o.max_lr and o.scheduler != "onecycle":
+        yield "optimizer.max_lr", f"max_lr is the peak of scheduler onecycle; with {o.scheduler} set learning_rate"
+    if o.momentum and o.name != "sgd":
+        yield "optimizer.momentum", f"momentum is sgd's; {o.name} has beta1 and beta2"
+    if o.name == "sgd" and (o.beta1, o.beta2) != (0.9, 0.999):
+        yield "optimizer.beta1", "beta1 and beta2 are adam's; sgd has momentum"
+    if o.scheduler == "reduce_on_plateau" and t.early_stopping and o.plateau_patience >= t.early_stopping_patience:
+        yield (
+            "optimizer.plateau_patience",
+            f"training stops after {t.early_stopping_patience} validations without improvement, before the rate would "
+            f"be lowered; set plateau_patience below early_stopping_patience",
+        )
+    if o.scheduler != "reduce_on_plateau" and "plateau_patience" in o.model_fields_set and o.plateau_patience != 4:
+        yield "optimizer.plateau_patience", f"plateau_patience is reduce_on_plateau's; the scheduler is {o.scheduler}"
+
+
+def _hardware(run: Run) -> Iterator[Conflict]:
+    if run.hardware.precision == "fp16" and run.hardware.device == "cpu":
+        yield "hardware.precision", "fp16 does not train on cpu; one of: fp32, bf16, auto"
+    if run.hardware.precision == "auto" and run.hardware.channels_last:
+        yield "hardware.channels_last", "precision auto decides it; leave it out, or name a precision"
+
+
+def _validated(run: Run) -> Iterator[Conflict]:
+    if run.split.validation != "none":
+        return
+    if "early_stopping" in run.training.model_fields_set and run.training.early_stopping:
+        yield "training.early_stopping", "early stopping needs a validation part, and split.validation is none"
+    if run.optimizer.scheduler == "reduce_on_plateau":
+        yield "optimizer.scheduler", "reduce_on_plateau needs a validation part, and split.validation is none"
+    if run.checkpoint.monitor != "val_loss":  # the default, which run.yaml writes out
+        yield "checkpoint.monitor", "there is nothing to monitor: split.validation is none"
+
+
+def _timed(run: Run) -> Iterator[Conflict]:
+    targets = [output.target for output in run.targets.values()] + ([run.target] if run.target else [])
+    rates = [target.rate for target in targets if target.rate]
+    for rate in rates:
+        frames = run.data.audio.duration * rate
+        if abs(frames - round(frames)) > 1e-6:
+            near = " or ".join(f"{n / rate:g}" for n in (int(frames), int(frames) + 1) if n)
+            yield (
+                "data.duration",
+                f"a clip has {frames:g} frames of a target at {rate:g} Hz, not a whole number; take {near} s",
+            )
+    moving = [a.type for a in run.augmentations if a.moves_sound]
+    if rates and moving:
+        yield "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate"

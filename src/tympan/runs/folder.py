@@ -1,0 +1,124 @@
+"""A run's folder: where it is, and what it tells of the run besides its figures."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.split import Parts
+from .resolved import dump
+from .run import Run
+from .trainer import Trained
+
+_VERSIONS = ("tympan", "torch", "torchaudio", "transformers", "timm", "numpy")
+
+
+def make(run: Run) -> Path:
+    """A new folder that no other run has, also when two start at once; folders above it are made.
+
+    Raises:
+        ValueError: the folder that the run asks for holds something already.
+    """
+    if run.checkpoint.run_dir:
+        folder = Path(run.checkpoint.run_dir).expanduser()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError as error:
+            if not folder.is_dir() or any(folder.iterdir()):
+                what = "holds a run already" if (folder / "run.yaml").is_file() else "is there already and is not empty"
+                raise ValueError(
+                    f"checkpoint.run_dir: {folder} {what}, and nothing of it is overwritten; "
+                    "name another folder, or leave run_dir out"
+                ) from error
+        return folder
+    parent = Path(run.checkpoint.checkpoint_dir).expanduser()
+    same = hashlib.sha256(dump(run).encode()).hexdigest()[:6]
+    stem = f"{run.name}-{datetime.now().strftime('%Y%m%d-%H%M%S')}-{same}"
+    parent.mkdir(parents=True, exist_ok=True)
+    for suffix in chain([""], (f"-{n}" for n in range(2, 1000))):
+        try:
+            (parent / (stem + suffix)).mkdir()
+        except FileExistsError:
+            continue
+        return parent / (stem + suffix)
+    raise ValueError(f"checkpoint.checkpoint_dir: {parent} already holds 999 runs called {stem}")
+
+
+def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
+    """What a reader of the figures must know of the split; `member` names one of several trainings."""
+    said = []
+    kind = run.split.group or run.data.group
+    together = f"no {kind} is in two parts" if kind else "every recording is by itself"
+    if member:
+        said.append(f"{member} is one of several trainings, whose joint figures are in the folder above; {together}.")
+    elif run.split.folds:
+        whole = len({i for parts in splits for i in parts.test})
+        said.append(
+            f"{run.split.folds} folds over all {whole} recordings, {together}; figures pool the answers to the "
+            "recordings that each fold's model never heard. A prior ranks below chance in such a pool: the more "
+            "positives are in a fold's training part, the fewer are left to be judged."
+        )
+    elif run.test:
+        said.append(f"The test part is used once, after training; {together}.")
+    else:
+        said.append(f"The test part was not heard (test: false); {together}.")
+    if run.split.validation == "none":
+        said.append("There is no validation part: the last checkpoint is evaluated, and nothing was chosen by it.")
+    elif not run.test:
+        said.append("The validation part chose the checkpoint, so its figures flatter the model.")
+    if run.seeds and not member:
+        said.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
+    return said
+
+
+def summarise(
+    folder: Path,
+    run: Run,
+    trained: Sequence[Trained],
+    times: dict[str, float],
+    notes: list[str],
+    device: str,
+    data: dict[str, Any],
+    artifact: str = "",
+    members: Sequence[str] = (),
+) -> None:
+    """Write summary.json: what the page and other programs want to know beside the figures.
+
+    Args:
+        times: seconds that each stage took.
+        device: what computed.
+        data: the parts, as `parts.describe` tells of them.
+        artifact: what the artifact says of itself.
+        members: the folders of a run of several trainings.
+    """
+    first = trained[0]
+    text = {
+        "name": run.name,
+        "id": folder.name,
+        "status": "stopped early" if any(t.stopped_early for t in trained) else "complete",
+        "seconds": round(sum(times.values()), 1),
+        "times": {stage: round(seconds, 1) for stage, seconds in times.items()},
+        "steps": sum(t.steps for t in trained),
+        "epoch": round(float(np.mean([t.epoch for t in trained])), 4),
+        "parameters": sum(p.numel() for p in first.pipeline.parameters()),
+        "device": device,
+        "precision": run.hardware.precision,
+        "channels_last": run.hardware.channels_last,
+        "wait_share": round(float(np.mean([t.wait_share for t in trained])), 4),
+        "clips_per_second": round(float(np.mean([t.clips_per_second for t in trained])), 1),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+        "data": data,
+        "begun_with": None if first.taken is None else str(first.taken),
+        "artifact": artifact,
+        "members": list(members),
+        "notes": notes,
+    }
+    (folder / "summary.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
