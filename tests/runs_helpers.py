@@ -14,6 +14,7 @@ DRUM: dict[str, Any] = {
     "optimizer": {"learning_rate": 0.01},
     "training": {"max_epochs": 2, "batch_size": 16},
     "loader": {"num_workers": 0},
+    "logging": {"worst_examples": 0},  # pictures of sound take a second
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from ..signals import Signal
 from .parts import count
 from .prepare import prepare
 from .run import Run
@@ -24,6 +25,8 @@ class Checked:
     """Usable recordings and their groups in each part."""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     """What is known of each output, by part."""
+    shapes: dict[str, Signal] = field(default_factory=dict)
+    """What goes through the pipeline: the sound, its features, the embedding, and each target."""
 
     @property
     def sound(self) -> bool:
@@ -41,7 +44,9 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     found = Checked(len(source))
     parts = run.divide()
     prepared = prepare(run, parts[0])
-    prepared.pipeline()
+    pipeline = prepared.pipeline()
+    found.shapes = {"sound": source.audio, "features": pipeline.represented, "embedding": pipeline.embedded}
+    found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
     for index in range(len(source)):
         try:
             example = source[index]
@@ -64,6 +69,9 @@ def show(found: Checked, console: Console) -> None:
     """Print what was found."""
     usable = found.recordings - len(found.refused)
     console.print(f"{usable} of {found.recordings} recordings are usable, {found.seconds / 60:.1f} minutes of sound")
+    for name, signal in found.shapes.items():
+        rate = "once per clip" if signal.rate is None else f"{signal.frames} frames at {signal.rate:g} Hz"
+        console.print(f"{name}: {len(signal.channels)} channel{'s' * (len(signal.channels) > 1)}, {rate}")
     table = Table("part", "recordings", "groups", *found.outputs)
     for part, counts in found.parts.items():
         known = [outputs.get(part, "") for outputs in found.outputs.values()]

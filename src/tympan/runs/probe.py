@@ -45,7 +45,7 @@ def fastest(prepared: Prepared, device: torch.device, say: Callable[[str], None]
     best = min(seconds, key=lambda choice: seconds[choice])
     best = best if seconds[best] < 0.9 * plain else ("fp32", False)
     told = ", ".join(f"{p}{' channels_last' * c} {1e3 * s:.0f} ms" for (p, c), s in seconds.items())
-    say(f"precision: {best[0]}{' with channels_last' * best[1]} (auto: {told} a step)")
+    say(f"precision auto: {told} a step")
     return prepared.run.hardware.model_copy(update={"precision": best[0], "channels_last": best[1]})
 
 

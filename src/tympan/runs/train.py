@@ -113,12 +113,13 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
     prepared.pipeline()  # what does not fit is refused before a folder is made
     if hardware.precision is None:
         hardware = hardware.model_copy(update={"precision": "fp16" if chosen.type == "cuda" else "fp32"})
-    if hardware.device == "auto":
-        console.print(f"device: {chosen} (auto)", highlight=False)
     if hardware.precision == "fp16" and chosen.type == "cpu":
         raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16, auto")
     if hardware.precision == "auto":
         hardware = probe.fastest(prepared, chosen, lambda said: console.print(said, highlight=False))
+    taken = " (auto)" if hardware.device == "auto" else ""
+    last = ", channels_last" if hardware.channels_last else ""
+    console.print(f"device: {chosen}{taken}, precision: {hardware.precision}{last}", highlight=False)
     return run.model_copy(update={"hardware": hardware})
 
 
