@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 
+from .. import memory
 from ..data import storage
 from ..data.split import Parts, record
 from ..reports import card, page
@@ -76,6 +77,8 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     if dry_run:
         run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
     chosen = device(run.hardware.device)
+    if chosen.type == "cpu":
+        memory.keep()
     run = _decided(run, splits[0], chosen, console)
     folder = folders.make(run)
     storage.write_text(folder / "run.yaml", dump(run))
@@ -103,6 +106,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         paths |= {"last_checkpoint": trained[0].last, **{p.name: p for p in trained[0].checkpoints}}
     else:
         paths |= {name: folder / name for name in members}
+    memory.give_back()
     status = "stopped" if any(t.stopped_early for t in trained) else "complete"
     return Result(status, folder, metrics, paths, None if several else trained[0].best)
 

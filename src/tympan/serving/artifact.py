@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .. import __version__
+from .. import __version__, memory
 from ..component import Section, trusted
 from ..data import Source
 from ..data.batch import pad
@@ -207,6 +207,8 @@ class Artifact:
     ) -> Iterator[tuple[list[int], list[Any]]]:
         audio = self.config.audio
         device = next(self.pipeline.parameters()).device
+        if device.type == "cpu":
+            memory.keep()
         self.pipeline.eval()
         waiting: list[tuple[list[int], list[Any]]] = []
         clips: list[tuple[int, Tensor]] = []
