@@ -65,6 +65,8 @@ class Representation(nn.Module):
             x = self.features(x.flatten(0, 1)[:, None])
             x = x.unflatten(0, (len(waveform), len(self.audio.channels))).flatten(1, 2)
             real = self._real_frames(real, x.shape[2])
+            # By selection, once: what a feature makes of silence may be infinite, and infinity times 0 is NaN.
+            x = torch.where(real[:, None], x, torch.zeros((), device=x.device))
             x = standardize(x, real, self.feature.standardize)
             x, real = self._augment("features", x, real, key, self.signal)
             return x * real[:, None], real
@@ -117,16 +119,17 @@ def standardize(
     real: Bool[Tensor, "batch frames"],
     over: Literal["none", "clip", "channel"],
 ) -> Float[Tensor, "batch channels frames"]:
-    """Zero mean and unit deviation over the real frames of each clip, or of each of its channels."""
+    """Zero mean and unit deviation over the real frames of each clip, or of each of its channels.
+
+    Args:
+        x: finite everywhere, and 0 where it is padding, as is the result.
+    """
     if over == "none":
         return x
     dims = (1, 2) if over == "clip" else (2,)
-    mask = real[:, None].expand_as(x)
-    n = mask.sum(dims, keepdim=True)
-    zero = torch.zeros((), device=x.device)
-    mean = torch.where(mask, x, zero).sum(dims, keepdim=True) / n
-    variance = torch.where(mask, (x - mean) ** 2, zero).sum(dims, keepdim=True) / n
-    return (x - mean) / (variance.sqrt() + 1e-5)
+    n = real.sum(1)[:, None, None] * (x.shape[1] if over == "clip" else 1)
+    y = (x - x.sum(dims, keepdim=True) / n) * real[:, None]
+    return y / (torch.linalg.vector_norm(y, dim=dims, keepdim=True) / n.sqrt() + 1e-5)
 
 
 def _length(samples: int, rate: float, new: float) -> int:

@@ -59,6 +59,16 @@ def test_defaults_work_at_common_rates(name, rate, samples):
     assert module(noise(1, samples)).shape == (1, len(signal.channels), signal.frames)
 
 
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    """Numbers of threads, which take as many clips at once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 def test_a_clip_is_independent_of_its_batch_mates(name):
     module, _ = build(make(name), audio(16000.0, 8000))
     x = noise(5, 8000) * torch.tensor([1e-3, 1.0, 0.0, 10.0, 1e-2])[:, None, None]

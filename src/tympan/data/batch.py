@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from . import Example, Source
 
@@ -43,7 +44,7 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         index = int(self._plan[1][place])
         example = self.source.clip(index, epoch, self.seed)
         return {
-            "waveform": torch.from_numpy(np.array(example.waveform, np.float32)),
+            "waveform": torch.from_numpy(np.require(example.waveform, np.float32, "CW")),
             "key": torch.tensor([epoch, index]),
             "target": self.encode(example),
         }
@@ -67,7 +68,8 @@ class Collate:
             rows = [item["target"][name][:, :frames] for item in items]
             target[name] = torch.stack([pad(row, frames, self.padding, float("nan")) for row in rows])
         return {
-            "waveform": torch.stack([pad(item["waveform"], self.samples, self.padding) for item in items]),
+            # In a worker this lays the clips where the training process finds them; `stack` would be copied there.
+            "waveform": default_collate([pad(item["waveform"], self.samples, self.padding) for item in items]),
             "samples": torch.tensor([item["waveform"].shape[-1] for item in items]),
             "key": torch.stack([item["key"] for item in items]),
             "target": target,

@@ -12,7 +12,7 @@ from ..signals import Length, Signal, samples
 from . import Feature
 
 BLOCK = 1024 * 512  # samples of frames: the intermediates of so many stay in a processor's cache
-GROUP = 16  # filters: so many neighbours leave most of the bins alone
+GROUP = 8  # filters: so many neighbours leave most of the bins alone
 
 Convention = Literal["torchaudio", "librosa"]
 Scale = Literal["decibel", "log", "linear"]
@@ -80,8 +80,8 @@ def lengths(audio: Signal, window: float | str, hop: float | str, n_fft: int | N
 class Spectrum(nn.Module):
     """Frames, weighted, transformed, filtered, scaled: `(batch, 1, samples)` -> `(batch, bands, frames)`.
 
-    On a processor it goes clip by clip and block by block, because intermediates that leave the cache cost more than
-    the arithmetic; so a clip's features do not depend, in any bit, on the clips beside it.
+    On a processor it takes a clip for each thread at once, block by block, because intermediates that leave the cache
+    cost more than the arithmetic.
     """
 
     window: Tensor
@@ -112,7 +112,7 @@ class Spectrum(nn.Module):
         self.size, self.hop, self.n_fft, self.padding, self.power = len(window), hop, n_fft, padding, power
         # Multiplying by a window with zeros behind it is faster than letting the transform add them.
         self.register_buffer("window", nn.functional.pad(window, (0, n_fft - self.size)), persistent=False)
-        self.filters = nn.ModuleList([] if filters is None else map(_Filters, filters.split(GROUP)))
+        self.filters = nn.ModuleList(_Filters(few, power) for few in ([] if filters is None else filters.split(GROUP)))
         self.scale = scale or nn.Identity()
 
     def frames(self, length: int) -> int:
@@ -137,8 +137,8 @@ class Spectrum(nn.Module):
     def forward(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch bands frames"]:
         """The bands of every frame."""
         apart = x.device.type == "cpu" and not torch.compiler.is_compiling()
-        clips = x[:, 0].split(1) if apart else (x[:, 0],)
-        return torch.cat([self.scale(self._bands(clip)) for clip in clips])
+        few = x[:, 0].split(torch.get_num_threads()) if apart else (x[:, 0],)
+        return torch.cat([self.scale(self._bands(clips)) for clips in few])
 
     def _bands(self, x: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch bands frames"]:
         frames = self.frames(x.shape[1])
@@ -151,35 +151,48 @@ class Spectrum(nn.Module):
         return torch.cat(blocks, 2)
 
     def _padded(self, x: Float[Tensor, "batch samples"], frames: int) -> Float[Tensor, "batch padded"]:
-        if self.padding != "none":
-            # Half a window, rounded up: where torch.stft puts the middle of an odd one.
-            before = (self.size + 1) // 2
-            after = (frames - 1) * self.hop + self.size - before - x.shape[1]
-            x = nn.functional.pad(x, (before, max(after, 0)), self.padding)
-        return nn.functional.pad(x, (0, self.n_fft - self.size))
+        """Continued at both ends in one copy; `pad` would take two, and is slow where it reflects."""
+        zeros = x.new_zeros(len(x), self.n_fft)
+        spare = zeros[:, self.size :]
+        if self.padding == "none":
+            return torch.cat([x, spare], 1)
+        # Half a window, rounded up: where torch.stft puts the middle of an odd one.
+        before = (self.size + 1) // 2
+        after = max((frames - 1) * self.hop + self.size - before - x.shape[1], 0)
+        if self.padding == "constant":
+            return torch.cat([zeros[:, :before], x, zeros[:, :after], spare], 1)
+        return torch.cat([x[:, 1 : before + 1].flip(1), x, x[:, x.shape[1] - 1 - after : -1].flip(1), spare], 1)
 
     def _weighted(self, x: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch frames n_fft"]:
         return x.unfold(1, self.n_fft, self.hop) * self.window
 
     def _filtered(self, frames: Float[Tensor, "batch frames n_fft"]) -> Float[Tensor, "batch bands frames"]:
         z = torch.fft.rfft(frames)
-        power = z.abs() if self.power == 1 else torch.addcmul(z.real.square(), z.imag, z.imag)
-        return torch.cat([f(power.mT) for f in self.filters], 1) if self.filters else power.mT
+        if self.power == 1:
+            parts = z.abs()
+        elif self.filters:
+            # The squares of real and imaginary parts, one after the other: the filters add them up more cheaply.
+            parts = torch.view_as_real(z).square_().flatten(2)
+        else:
+            parts = torch.addcmul(z.real.square(), z.imag, z.imag)
+        return torch.cat([f(parts.mT) for f in self.filters], 1) if self.filters else parts.mT
 
 
 class _Filters(nn.Module):
-    """Neighbouring filters, which multiply only the bins that one of them hears: `(batch, bins, frames)` -> bands."""
+    """Neighbouring filters, which multiply only the bins that one of them hears: `(batch, parts, frames)` -> bands."""
 
     weights: Tensor
 
-    def __init__(self, weights: Float[Tensor, "bands bins"]) -> None:
+    def __init__(self, weights: Float[Tensor, "bands bins"], parts: int) -> None:
+        """Keep the weights of those bins, each for all of its parts: magnitude, or two squares."""
         super().__init__()
         heard = weights.any(0).nonzero().flatten().tolist() or [0]
-        self.bins = slice(heard[0], heard[-1] + 1)
-        self.register_buffer("weights", weights[:, self.bins].clone(), persistent=False)
+        first, last = heard[0], heard[-1] + 1
+        self.parts = slice(parts * first, parts * last)
+        self.register_buffer("weights", weights[:, first:last].repeat_interleave(parts, 1), persistent=False)
 
-    def forward(self, power: Float[Tensor, "batch bins frames"]) -> Float[Tensor, "batch bands frames"]:
-        return self.weights @ power[:, self.bins]
+    def forward(self, parts: Float[Tensor, "batch parts frames"]) -> Float[Tensor, "batch bands frames"]:
+        return self.weights @ parts[:, self.parts]
 
 
 class Decibel(nn.Module):
