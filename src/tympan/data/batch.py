@@ -44,7 +44,7 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         index = int(self._plan[1][place])
         example = self.source.clip(index, epoch, self.seed)
         return {
-            "waveform": torch.from_numpy(np.require(example.waveform, np.float32, "CW")),
+            "waveform": torch.from_numpy(np.require(example.waveform, np.float32, ["C", "W"])),
             "key": torch.tensor([epoch, index]),
             "target": self.encode(example),
         }
