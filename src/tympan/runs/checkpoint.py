@@ -28,6 +28,7 @@ class Keeper(TrainerCallback, ExportableState):
         self.sign = -1.0 if higher_is_better else 1.0
         self.ranking: list[list[float]] = []  # [signed figure, step], best first
         self.best, self.waited = math.inf, 0
+        self.saving = False  # between the decision to write a checkpoint and its end
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of this callback."""
@@ -42,7 +43,7 @@ class Keeper(TrainerCallback, ExportableState):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save every n steps and at the end."""
         if state.global_step % self.config.save_every_n_steps == 0 or state.global_step >= state.max_steps:
-            control.should_save = True
+            self._save(control)
 
     def on_evaluate(
         self,
@@ -58,17 +59,21 @@ class Keeper(TrainerCallback, ExportableState):
         value = math.inf if math.isnan(value) else value
         self.ranking = sorted([*self.ranking, [value, float(state.global_step)]])[: self.config.save_top_k]
         if [value, float(state.global_step)] in self.ranking or self.config.save_last:
-            control.should_save = True
+            self._save(control)
         if value < self.best - self.training.early_stopping_min_delta:
             self.best, self.waited = value, 0
             return
         self.waited += 1
         if self.training.early_stopping and self.waited >= self.training.early_stopping_patience:
             control.should_training_stop = True
-            control.should_save = True
+            self._save(control)
+
+    def _save(self, control: TrainerControl) -> None:
+        control.should_save = self.saving = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Remove what is neither among the best nor the last."""
+        self.saving = False
         keep = {int(step) for _, step in self.ranking}
         if self.config.save_last or not keep:
             keep.add(state.global_step)

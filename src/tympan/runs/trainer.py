@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
 from ..pipeline import Pipeline
+from . import faults
 from .checkpoint import Keeper
 from .device import device
 from .finetune import Taken, take
@@ -132,7 +131,8 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
             callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
-        _train(trainer, folder / "checkpoints")
+        with faults.told(trainer, keeper, folder / "checkpoints"):
+            trainer.train()
         # Autocast is training's alone: what is exported answers in float32.
         trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
     kept = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
@@ -152,23 +152,6 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
     )
-
-
-def _train(trainer: Trainer, folder: Path) -> None:
-    """Train; a checkpoint that could not be written whole is taken away again, and the ones before it stay."""
-    try:
-        trainer.train()
-    except (SafetensorError, OSError, RuntimeError) as error:
-        written = folder / f"checkpoint-{trainer.state.global_step}"
-        if "I/O error" not in str(error) and "PytorchStreamWriter" not in str(error) and not isinstance(error, OSError):
-            raise
-        shutil.rmtree(written, ignore_errors=True)
-        free = shutil.disk_usage(folder.parent).free
-        kept = sorted(p.name for p in folder.glob("checkpoint-*"))
-        raise OSError(
-            f"{written} could not be written: {error}; {free:,} bytes are free there. "
-            f"{'Kept: ' + ', '.join(kept) if kept else 'No checkpoint was written before'}; make room and train again"
-        ) from error
 
 
 def _contiguous(module: torch.nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
