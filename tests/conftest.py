@@ -25,7 +25,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture
 def shared_data() -> Path:
     """Real recordings, where the machine has them."""
-    folder = Path(os.environ.get("TYMPAN_TEST_DATA", SRC.parents[1] / "shared" / "data"))
+    folder = Path(os.environ.get("TYMPAN_TEST_DATA", SRC.parents[1] / "shared" / "data")).resolve()
     if not folder.is_dir():
         pytest.skip("real recordings are not here: set TYMPAN_TEST_DATA to their folder")
     return folder

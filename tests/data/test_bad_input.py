@@ -213,6 +213,16 @@ def test_of_hours_only_the_clip_is_decoded(keep, crop, tmp_path, monkeypatch):
     assert contents(cache.folder()) == before
 
 
+def test_check_takes_what_training_takes_of_hours(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "MAX_DECODED_BYTES", 64 << 20)
+    of_sounds(tmp_path, "x.wav", six_hours)
+    data = {"type": "manifest", "path": str(tmp_path / "t.jsonl"), "columns": ["f0"], **CLIP}
+    target = {"type": "continuous", "quantities": {"f0": "Hz"}, "mean": [300], "std": [1]}
+    for crop, refused in (("start", []), ("random", ["x.wav"])):
+        file = write_run(tmp_path / "run.yaml", data={**data, "crop": crop}, target=target)
+        assert list(check(load(file)).refused) == refused
+
+
 def test_every_place_of_six_hours_can_be_reached(tmp_path):
     six_hours(tmp_path / "x.wav")
     for hour in range(HOURS):
@@ -569,8 +579,9 @@ def test_a_full_disk_keeps_what_was_there_and_nothing_half(there, fill, tmp_path
     fill(0)
     says = FULL.format(name=r"x\.txt", bytes="5,000", folder=re.escape(str(tmp_path)))
     for write in (storage.write_text, lambda path, text: storage.write_bytes(path, text.encode())):
-        with pytest.raises(OSError, match=says):
+        with pytest.raises(OSError, match=f"^/.*{says}") as raised:
             write(tmp_path / "x.txt", "x" * 5000)
+        assert raised.value.errno == 28, "for programs; people are not told of numbers"
     with pytest.raises(OSError, match=r"x\.wav could not be written .*needs 2,044 bytes"):
         audio.write(tmp_path / "x.wav", np.zeros(1000, np.float32), RATE, "PCM_16")
     assert contents(tmp_path) == before

@@ -112,6 +112,13 @@ def test_ids_are_unique_and_descriptions_true(name, source):
     assert set(source.units) <= {key for e in examples for key in e.values}
 
 
+def test_the_length_of_a_local_recording_is_known(name, source):
+    for index in range(min(len(source), 3)):
+        length = source.seconds(index)
+        if length is not None:
+            assert length == pytest.approx(source[index].waveform.shape[1] / source.sample_rate, abs=1e-3)
+
+
 def test_declared_rate_is_true(name, source):
     def peak(waveform, rate):
         spectrum = np.abs(np.fft.rfft(waveform[0] * np.hanning(waveform.shape[1]), 1 << 16))

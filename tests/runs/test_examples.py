@@ -243,6 +243,7 @@ def test_a_resolved_configuration_can_be_read_again(path: Path, tmp_path: Path) 
     (tmp_path / "run.yaml").write_text(dump(run), encoding="utf-8")
     again = load(tmp_path / "run.yaml")
     assert dump(again) == dump(run)
+    assert not re.search(r"^( *)\w+: *\n(?!\1[ -])", dump(run), re.MULTILINE), "null is written out"
 
 
 def clinic(root: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from corpora import speech_folder
 from runs_helpers import write
+from tympan.objectives.targets.categorical import Categorical
 from tympan.runs import parts
 from tympan.runs.check import check
 from tympan.runs.configuration import load
@@ -59,6 +60,13 @@ def test_classes_are_counted_by_name_while_they_are_few(tmp_path: Path) -> None:
     told = parts.describe(prepared_of(tmp_path, data=data, split={"validation": "none"}, target=target))
     assert told["train"]["known"] == {"dysarthria": "0 4, 1 4"}
     assert told["train"]["spread"]["dysarthria"]["names"] == ["0", "1"]
+
+
+def test_many_classes_are_told_by_their_number_and_sizes() -> None:
+    target = Categorical(column="digit", classes=tuple("0123456789"))
+    each = np.arange(10.0).repeat(3)
+    assert parts._words(target, "digit", each, 0) == "10 classes, 3 of each"
+    assert parts._words(target, "digit", each[:-1], 2) == "10 classes, 2 to 3 of each, 2 unknown"
 
 
 def test_of_a_target_with_a_rate_frames_are_counted(tmp_path: Path) -> None:

@@ -128,6 +128,10 @@ class Source(Component):
     def describe(self, index: int) -> Description:
         """What is known of example `index` without reading sound."""
 
+    def seconds(self, index: int) -> float | None:
+        """The length of example `index`, which may take a look into its file; `None` where it would cost a request."""
+        return self.describe(index).duration
+
     def values(self, index: int) -> Values:
         """What is known of example `index`; overridden where that needs no sound."""
         return self[index].values

@@ -82,8 +82,14 @@ def fault(uri: str | Path, error: BaseException) -> OSError:
         split(uri)[0] == "file" or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     ):
         what, mend = LOCAL.get(error.errno or 0, (error.strerror or str(error), "check the disk and the path"))
-        return type(error)(error.errno, f"{uri}: {what}; {mend}")
+        return numbered(type(error)(f"{uri}: {what}; {mend}"), error.errno)
     return ConnectionError(f"{uri} could not be reached ({type(error).__name__}: {error}); try again later")
+
+
+def numbered(error: OSError, errno: int | None) -> OSError:
+    """The error with the system's number, which is for programs: `[Errno 28]` says nothing to people."""
+    error.errno = errno
+    return error
 
 
 def _client(uri: str | Path, protocol: str) -> Any:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ..component import assume
 from ..signals import check_channels
-from . import Description, Example, audio, crop
+from . import Description, Example, audio, crop, storage
 from .cache import decoded
 from .datasets import Dataset
 from .table import some
@@ -134,6 +134,16 @@ class Recordings(Dataset):
         row = self.row(index)
         duration = row.duration if row.stop is None else row.stop - row.start
         return Description(row.id, dict(row.groups), duration, row.part)
+
+    def seconds(self, index: int) -> float | None:
+        row = self.row(index)
+        known = self.describe(index).duration
+        if known is not None or storage.is_remote(row.uri):
+            return known
+        try:
+            return audio.info(self.locate(row)).duration - row.start
+        except (OSError, ValueError):  # which is told where its sound is wanted
+            return None
 
     @contextmanager
     def _missing(self, row: Recording) -> Iterator[None]:

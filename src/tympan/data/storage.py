@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from .client import call, fault, split
+from .client import call, fault, numbered, split
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a system says where there is no room for a file."""
@@ -182,9 +182,8 @@ def no_room(
     """The error that says what could not be written to a full disk, how many bytes it needs, and how many are free."""
     free = shutil.disk_usage(folder).free
     why = error.strerror or error
-    return OSError(
-        errno.ENOSPC, f"{what} ({why}): it needs {size:,} bytes in {folder}, where {free:,} are free; {mend}"
-    )
+    told = f"{what} ({why}): it needs {size:,} bytes in {folder}, where {free:,} are free; {mend}"
+    return numbered(OSError(told), errno.ENOSPC)
 
 
 @contextmanager

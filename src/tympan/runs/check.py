@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from ..data import Example, Source
+from ..data.audio import TooLong
 from ..signals import Signal
 from .parts import count
 from .prepare import prepare
@@ -49,7 +51,7 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
     for index in range(len(source)):
         try:
-            example = source[index]
+            example = _heard(source, index)
             prepared.encode(example)
             found.seconds += example.waveform.shape[1] / source.sample_rate
         except (OSError, ValueError) as error:
@@ -63,6 +65,16 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
         for column, text in told["known"].items():
             found.outputs.setdefault(column, {})[part] = text
     return found
+
+
+def _heard(source: Source, index: int) -> Example:
+    """The whole recording, or the clip that is heard of one that is too long to be held."""
+    try:
+        return source[index]
+    except TooLong:
+        if source.crop != "start":
+            raise
+        return source.clip(index, 0, 0)
 
 
 def show(found: Checked, console: Console) -> None:

@@ -50,7 +50,9 @@ def in_worker(error: BaseException) -> str | None:
 def _not_written(checkpoint: Path, error: BaseException) -> OSError:
     free = shutil.disk_usage(checkpoint.parent).free
     kept = sorted(p.name for p in checkpoint.parent.glob("checkpoint-*"))
+    # What torch says where there is no room: `[enforce fail at inline_container.cc:672] unexpected pos`.
+    why = "the disk is full" if re.search("No space left|inline_container", str(error)) else error
     return OSError(
-        f"{checkpoint} could not be written: {error}; {free:,} bytes are free there. "
+        f"{checkpoint} could not be written: {why}; {free:,} bytes are free there. "
         f"{'Kept: ' + ', '.join(kept) if kept else 'No checkpoint was written before'}; make room and train again"
     )

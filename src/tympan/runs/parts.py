@@ -20,7 +20,7 @@ def describe(prepared: Prepared) -> dict[str, dict[str, Any]]:
 
 
 def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, Any]]:
-    """What parts of a run's data hold, without reading sound.
+    """What parts of a run's data hold; of local recordings the headers alone are read.
 
     Args:
         run: with what its targets learn from the training part filled in.
@@ -40,7 +40,7 @@ def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, A
     found: dict[str, dict[str, Any]] = {}
     for part, indices in parts.items():
         told = [source.describe(i) for i in indices]
-        seconds = [one.duration for one in told if one.duration is not None]
+        seconds = [length for i in indices if (length := source.seconds(i)) is not None]
         found[part] = {
             "recordings": len(told),
             "groups": len({run.group_of(one) for one in told}),
@@ -79,7 +79,8 @@ def _words(target: Target, name: str, known: Float[np.ndarray, "known"], lost: i
         each = [(names[i], int(n)) for i, n in enumerate(counts) if n]
         listed = ", ".join(f"{name} {n:,}" for name, n in each)
         few, most = min(n for _, n in each), max(n for _, n in each)
-        said = listed if len(each) <= _NAMED else f"{len(each)} classes, {few:,} to {most:,} of each"
+        some = f"{few:,} to {most:,}" if few < most else f"{few:,}"
+        said = listed if len(each) <= _NAMED else f"{len(each)} classes, {some} of each"
         said += of
     else:
         unit = f" {target.unit[name]}" if target.unit[name] else ""

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..signals import is_length, samples, seconds
 from .run import Run
@@ -22,8 +24,20 @@ def dump(run: Run) -> str:
     out = io.StringIO()
     yaml = YAML()
     yaml.width = 120
+    yaml.Representer = _WithNull
     yaml.dump(whole, out)
     return out.getvalue()
+
+
+class _WithNull(RoundTripRepresenter):
+    """Writes `null` out, where ruamel leaves a gap."""
+
+    def represent_none(self, data: Any) -> ScalarNode:
+        """The node of what is nothing."""
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_WithNull.add_representer(type(None), _WithNull.represent_none)
 
 
 def _mapping(values: dict[str, Any]) -> CommentedMap:
