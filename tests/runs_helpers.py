@@ -1,9 +1,15 @@
 """Small runs for tests."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from ruamel.yaml import YAML
+
+from tympan.runs.configuration import load
+from tympan.runs.run import Run
+from tympan.runs.train import Result, train
 
 DRUM: dict[str, Any] = {
     "name": "tiny",
@@ -16,6 +22,7 @@ DRUM: dict[str, Any] = {
     "loader": {"num_workers": 0},
     "logging": {"worst_examples": 0},  # pictures of sound take a second
 }
+ONE_EPOCH = {"max_epochs": 1, "batch_size": 16}
 
 
 def write(path: Path, **sections: Any) -> Path:
@@ -25,3 +32,19 @@ def write(path: Path, **sections: Any) -> Path:
     with path.open("w", encoding="utf-8") as out:
         YAML().dump(config, out)
     return path
+
+
+def run_of(tmp_path: Path, **sections: Any) -> Run:
+    """A tiny run of one epoch, whose folder is below `tmp_path`."""
+    checkpoint = {"checkpoint_dir": str(tmp_path / "runs"), **sections.pop("checkpoint", {})}
+    return load(write(tmp_path / "run.yaml", **{"training": ONE_EPOCH, **sections, "checkpoint": checkpoint}))
+
+
+def trained(tmp_path: Path, **sections: Any) -> Result:
+    """What training it left."""
+    return train(run_of(tmp_path, **sections), console=Console(quiet=True))
+
+
+def log(result: Result) -> list[dict[str, float]]:
+    """The lines of its log."""
+    return [json.loads(line) for line in (result.folder / "log.jsonl").read_text().splitlines()]

@@ -18,7 +18,8 @@ from tympan.runs.baselines import Pool
 from tympan.runs.configuration import load
 from tympan.runs.train import train
 from tympan.serving.answer import predict
-from tympan.serving.artifact import Artifact, Config, Listening
+from tympan.serving.artifact import Artifact, Config
+from tympan.serving.listening import Listening
 from tympan.signals import Signal
 
 torch.set_num_threads(1)

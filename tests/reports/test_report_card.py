@@ -7,7 +7,8 @@ from ruamel.yaml import YAML
 
 from tympan.pipeline import Output
 from tympan.reports.card import card
-from tympan.serving.artifact import Artifact, Config, Listening
+from tympan.serving.artifact import Artifact, Config
+from tympan.serving.listening import Listening
 
 CONFIGURATION = """name: drums
 data: {type: circular_membrane, size: 600}

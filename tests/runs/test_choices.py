@@ -11,35 +11,20 @@ import pytest
 import torch
 from rich.console import Console
 
-from runs_helpers import write
+from runs_helpers import ONE_EPOCH, log, run_of, trained, write
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
 from tympan.runs import probe
 from tympan.runs import train as training
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.prepare import prepare
-from tympan.runs.run import Run
 from tympan.runs.tracking import TrackerWarning
-from tympan.runs.train import Result, train
+from tympan.runs.train import train
 
-ONE_EPOCH = {"max_epochs": 1, "batch_size": 16}
 IMAGE = {
     "data": {"type": "circular_membrane", "size": 60, "sample_rate": 16000, "duration": 0.4},
     "features": {"type": "mel", "n_mels": 32, "window": 0.02, "hop": 0.01},
     "model": {"type": "timm", "name": "test_resnet"},
 }
-
-
-def run_of(tmp_path: Path, **sections: Any) -> Run:
-    checkpoint = {"checkpoint_dir": str(tmp_path / "runs"), **sections.pop("checkpoint", {})}
-    return load(write(tmp_path / "run.yaml", **{"training": ONE_EPOCH, **sections, "checkpoint": checkpoint}))
-
-
-def trained(tmp_path: Path, **sections: Any) -> Result:
-    return train(run_of(tmp_path, **sections), console=Console(quiet=True))
-
-
-def log(result: Result) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (result.folder / "log.jsonl").read_text().splitlines()]
 
 
 def test_each_part_has_metrics_of_its_own(tmp_path: Path) -> None:
@@ -281,51 +266,6 @@ def test_wandb_without_a_login_logs_offline_and_never_asks(tmp_path: Path, monke
     with pytest.warns(TrackerWarning, match="wandb logs offline .*wandb sync"):
         result = trained(tmp_path, logging={"wandb": "online", "wandb_project": "p"})
     assert list(result.folder.glob("wandb/offline-run-*"))
-
-
-def test_another_trainings_weights_begin_this_one(tmp_path: Path) -> None:
-    first = trained(tmp_path)
-    still = {"learning_rate": 1e-12, "weight_decay": 0.0}
-    for source in (first.folder, first.folder / "model", first.best_checkpoint):
-        again = trained(tmp_path, checkpoint={"load_from_checkpoint": str(source)}, optimizer=still)
-        value, before = (r.metrics["test"]["model"]["diameter"]["mae"]["value"] for r in (again, first))
-        assert value == pytest.approx(before, rel=1e-4)
-
-
-def test_what_is_taken_and_what_is_not_is_listed(tmp_path: Path) -> None:
-    first = trained(tmp_path)
-    console = Console(record=True, file=io.StringIO(), width=200)
-    run = run_of(
-        tmp_path,
-        target={"type": "continuous", "quantities": {"diameter": "m", "f0": "Hz"}},
-        model={"type": "cnn", "width": 8, "layers": 3},
-        features={"type": "mel", "n_mels": 16, "window": 0.02, "hop": 0.01, "f_min": 50},
-        checkpoint={"load_from_checkpoint": str(first.folder)},
-    )
-    result = train(run, console=console)
-    told = json.loads((result.folder / "summary.json").read_text())["begun_with"]
-    assert told in console.export_text()
-    assert "28 of 30 weights begin with those of" in told
-    assert "not taken: heads.target.last.weight, its shape is (1, 8), here (2, 8)" in told
-    assert "left over: backbone.blocks.3.conv1.weight" in told
-    assert "different: features.f_min was 0.0, here 50.0" in told
-
-
-def test_weights_of_another_architecture_and_missing_ones_are_refused(tmp_path: Path) -> None:
-    first = trained(tmp_path)
-    other = {
-        "model": {"type": "lstm", "width": 3},
-        "target": {"type": "continuous", "quantities": {"diameter": "m", "f0": "Hz"}},
-    }
-    with pytest.raises(ValueError, match=r"none of its 38 weights fits"):
-        trained(tmp_path, checkpoint={"load_from_checkpoint": str(first.folder)}, **other)
-    with pytest.raises(FileNotFoundError, match=r"load_from_checkpoint: .* holds no model\.safetensors"):
-        trained(tmp_path, checkpoint={"load_from_checkpoint": str(tmp_path)})
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(ValueError, match="cannot be read"):
-        trained(tmp_path, checkpoint={"load_from_checkpoint": str(broken)})
 
 
 FULL = """

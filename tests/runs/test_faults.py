@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from corpora import put_sound, tone
-from runs_helpers import write
+from runs_helpers import trained, write
 from tympan.data import Example
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
 from tympan.runs.configuration import load
@@ -61,6 +62,15 @@ def test_an_error_of_the_data_is_not_taken_for_a_full_disk(tmp_path: Path, monke
     assert "could not be written" not in str(raised.value)
     (kept,) = folder.glob("*/checkpoints/*")
     assert (kept / "model.safetensors").stat().st_size > 5000
+
+
+def test_what_libraries_say_of_a_full_disk_is_put_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 1055616 vs 1055504")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"checkpoint-3 could not be written: the disk is full; [\d,]+ bytes are free"):
+        trained(tmp_path)
 
 
 def test_what_torch_wraps_around_an_error_is_taken_off() -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tympan.pipeline import Output, Pipeline
-from tympan.serving.artifact import Artifact, Config, Listening
+from tympan.serving.artifact import Artifact, Config
+from tympan.serving.listening import Listening
 
 
 def made(crop: str = "all", rate: float | None = None, padding: str = "left", space: str = "continuous") -> Artifact:

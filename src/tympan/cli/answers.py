@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from .arguments import Out, Sounds, Trained, Trust
+from .arguments import Device, Out, Sounds, Trained, Trust
 
 
-def predict(run: Trained, sounds: Sounds, out: Out = None, trust: Trust = None) -> None:
+def predict(run: Trained, sounds: Sounds, out: Out = None, trust: Trust = None, device: Device = "auto") -> None:
     """Measure sounds: one row each, outputs in their units."""
     from ..serving.answer import predict as answer
+    from ..serving.artifact import Artifact
 
-    _answers(answer, run, sounds, out, trust)
+    _answers(answer, Artifact.load(run, trust or (), device), sounds, out)
 
 
 def embed(
@@ -21,16 +22,17 @@ def embed(
     sounds: Sounds,
     out: Annotated[str, typer.Option("--out", "-o", help="Where to: .parquet, .jsonl or .csv.")] = "embeddings.parquet",
     trust: Trust = None,
+    device: Device = "auto",
 ) -> None:
     """The backbone's embedding of sounds: file, start, end, vector."""
     from ..serving.answer import embed as answer
-
-    _answers(answer, run, sounds, out, trust)
-
-
-def _answers(answer: Callable[..., Any], run: str, sounds: list[str], out: str | None, trust: list[str] | None) -> None:
-    from ..serving import answer as tables
     from ..serving.artifact import Artifact
+
+    _answers(answer, Artifact.load(run, trust or (), device), sounds, out)
+
+
+def _answers(answer: Callable[..., Any], artifact: Any, sounds: list[str], out: str | None) -> None:
+    from ..serving import answer as tables
 
     refused: list[str] = []
 
@@ -38,7 +40,7 @@ def _answers(answer: Callable[..., Any], run: str, sounds: list[str], out: str |
         refused.append(file)
         sys.stderr.write(f"left out: {why}\n")
 
-    rows = answer(Artifact.load(run, trust or ()), sounds, refuse)
+    rows = answer(artifact, sounds, refuse)
     if out is None:
         typer.echo(tables.text(list(rows), ".csv"), nl=False)
     else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ Sounds = Annotated[list[str], typer.Argument(help="Sound files, folders or URIs.
 Trust = Annotated[
     list[str] | None, typer.Option(help="Dotted path of a component outside tympan that may be imported.")
 ]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What answers; auto takes the best here.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="Where to: .csv, .jsonl or .parquet.")]
 
 

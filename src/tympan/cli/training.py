@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import Config, Overrides, Progress, Trained, Trust
+from .arguments import Config, Device, Overrides, Progress, Trained, Trust
 
 
 def train(
@@ -24,18 +24,24 @@ def train(
     run = load(config, overrides or ())
     result = train_run(run.tracked() if wandb else run, dry_run=dry_run)
     table.render(result.metrics, Console())
+    for alarm in result.alarms:
+        typer.echo(f"NOT FAIR: {alarm}")
     typer.echo(f"report: {result.paths['report']}")
     typer.echo(str(result.folder))
 
 
-def evaluate(run: Trained) -> None:
+def evaluate(
+    run: Trained,
+    test: Annotated[bool, typer.Option("--test", help="Hear the test part too, where `test: false` left it.")] = False,
+    device: Device = "auto",
+) -> None:
     """Score a run's artifact again on its validation and test parts, and write its figures and report anew."""
     from rich.console import Console
 
     from ..reports import table
     from ..runs.again import evaluate_again
 
-    table.render(evaluate_again(run), Console())
+    table.render(evaluate_again(run, test=test, device=device), Console())
     typer.echo(run)
 
 

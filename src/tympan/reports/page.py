@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..data import storage
 from . import examples, facts, figures
 from .plots import Plot, curves, draw, spread
 from .table import MIXED, Scores, headline_part
@@ -67,12 +68,13 @@ def write(folder: str | Path) -> Path:
         spread=saved(spread.draw({name: own.get("spread", {}) for name, own in data.items()})),
         splits=facts.splits(members),
         notes=summary.get("notes", []),
+        alarms=summary.get("alarms", []),
         artifact=summary.get("artifact") or facts.json_of(members[0] / "summary.json").get("artifact", ""),
         facts=facts.facts(summary, folder),
         versions=summary.get("versions", {}),
         configuration=facts.text(folder / "run.yaml"),
     )
-    (report / "index.html").write_text(page, encoding="utf-8")
+    storage.write_text(report / "index.html", page)
     return report / "index.html"
 
 

@@ -20,7 +20,8 @@ from ..features import Feature
 from ..head import masked_mean
 from ..objectives import Target
 from ..representation import Representation
-from ..serving.artifact import Artifact, Waveform
+from ..serving.artifact import Artifact
+from ..serving.listening import Waveform
 
 Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
 """Pooled features of one recording `(statistics,)` -> `{output: (values, 1)}` in the outputs' own units."""

@@ -81,6 +81,11 @@ class _Run:
         self.splits = [_json(member / "split.json") for member in self.members]
 
     @property
+    def alarms(self) -> list[str]:
+        """Why its own figures are not fair."""
+        return self.summary.get("alarms", [])
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the summary tells of the machine and of time."""
         return {name: self.summary[key] for key, name in _FACTS.items() if self.summary.get(key) is not None}
@@ -182,7 +187,7 @@ def _alarms(
             groups.setdefault(group_of(outputs), set()).add(id)
         for id in common:
             kin[id] |= groups[group_of(answers[id])]
-    alarms = []
+    alarms = [f"{name}: {alarm}" for run, name in zip((a, b), names, strict=True) for alarm in run.alarms]
     for run, name in ((a, names[0]), (b, names[1])):
         itself = run.trained_on({id: {id} for id in common}, _split_part(part))
         related = run.trained_on(kin, _split_part(part))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..data import Example
+from ..data import Example, storage
 from ..objectives.accumulate import OVERALL, Accumulator, scores
 from ..pipeline import Part
 from ..serving.artifact import Artifact
@@ -103,9 +103,8 @@ def evaluate(
 
 
 def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metrics:
-    """Write metrics.json and predictions.parquet into a run's folder, and return the metrics."""
+    """Write predictions.parquet and metrics.json into a run's folder, each whole, and return the metrics."""
     metrics: Metrics = {part: summarise(repeats) for part, repeats in evaluations.items()}
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     rows = [
         {"split": part, **({"repeat": i} if len(repeats) > 1 else {}), **row}
         for part, repeats in evaluations.items()
@@ -113,7 +112,9 @@ def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metr
         for row in evaluation.predictions
     ]
     if rows:
-        pq.write_table(pa.Table.from_pylist(rows), folder / "predictions.parquet")
+        with storage.aside(folder / "predictions.parquet") as written:
+            pq.write_table(pa.Table.from_pylist(rows), written)
+    storage.write_text(folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
     return metrics
 
 

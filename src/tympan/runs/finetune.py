@@ -1,13 +1,18 @@
 """Begin with the weights of an artifact, a run or a checkpoint: what fits is taken, what does not is listed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ruamel.yaml import YAML
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
+
+from ..data.synthesizers import Synthesizer
+from .run import Run
 
 _TOLD = ("audio", "features", "model")
 
@@ -76,6 +81,56 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
         tuple(name for name in theirs if name not in mine),
         tuple(differences),
     )
+
+
+def judged(source: str | Path, run: Run, split: Mapping[str, Any]) -> list[str]:
+    """Why figures are not fair: the weights to begin with have heard what the run is judged on, or may have.
+
+    Args:
+        source: what `take` is given; the split of the run that it is from lies beside or above it.
+        run: the run that begins with it.
+        split: what split.json of that run holds.
+    """
+    parts = {part: (set(split[part]["ids"]), set(split[part]["group_names"])) for part in ("validation", "test")}
+    found: dict[str, tuple[set[str], set[str]]] = {part: (set(), set()) for part in parts}
+    unknown, sure = "", True
+    source = source if Path(source).expanduser().exists() else ""  # which `take` refuses
+    while source and not unknown:  # the weights may have begun with others
+        where = Path(source).expanduser().resolve()
+        folder = next((f for f in (where, where.parent, where.parent.parent) if (f / "split.json").is_file()), None)
+        if folder is None:
+            unknown = str(source)
+            break
+        theirs = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+        said = YAML(typ="safe", pure=True).load((folder / "run.yaml").read_text(encoding="utf-8"))
+        same = _same_sounds(said["data"], run)
+        if same is not None:
+            sure &= same
+            for part, (ids, groups) in parts.items():
+                found[part][0].update(ids & set(theirs["train"]["ids"]))
+                found[part][1].update(groups & set(theirs["train"]["group_names"]))
+        source = said["checkpoint"]["load_from_checkpoint"]
+    way = "Give both runs one split." if sure else "That is by their names; it may be another corpus."
+    alarms = [
+        f"The weights that it began with were trained on {len(ids):,} of the {len(parts[part][0]):,} {part} recordings "
+        f"and {len(groups):,} of their {len(parts[part][1]):,} groups, so its figures flatter it. {way}"
+        for part, (ids, groups) in found.items()
+        if ids or groups
+    ]
+    if unknown:
+        alarms.append(
+            f"Which recordings the weights of {Path(unknown).name} have heard, with which it began, is not known here "
+            "(no split.json): some of those that it is judged on may be among them."
+        )
+    return alarms
+
+
+def _same_sounds(theirs: Mapping[str, Any], run: Run) -> bool | None:
+    """Whether recordings of one name are the same; `None` where they cannot be."""
+    mine = run.data.model_dump(mode="json")
+    if isinstance(run.data, Synthesizer) or theirs["type"] in Synthesizer.names():
+        return True if {**theirs, "size": 0} == {**mine, "size": 0} else None
+    return all(theirs.get(name) == mine.get(name) for name in ("type", "root", "path"))
 
 
 def _like(name: str, names: Iterable[str]) -> str:

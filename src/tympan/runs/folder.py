@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data import storage
 from ..data.split import Parts
 from .resolved import dump
 from .run import Run
 from .trainer import Trained
 
+_UNHEARD, _HEARD = "The test part was not heard (test: false)", "The test part was heard on request, after training"
 _VERSIONS = ("tympan", "torch", "torchaudio", "transformers", "timm", "numpy")
 
 
@@ -59,6 +61,8 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
     together = f"no {kind} is in two parts" if kind else "every recording is by itself"
     if member:
         said.append(f"{member} is one of several trainings, whose joint figures are in the folder above; {together}.")
+        if not run.test:
+            said.append(f"{_UNHEARD}.")
     elif run.split.folds:
         whole = len({i for parts in splits for i in parts.test})
         said.append(
@@ -69,7 +73,7 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
     elif run.test:
         said.append(f"The test part is used once, after training; {together}.")
     else:
-        said.append(f"The test part was not heard (test: false); {together}.")
+        said.append(f"{_UNHEARD}; {together}.")
     if run.split.validation == "none":
         said.append("There is no validation part: the last checkpoint is evaluated, and nothing was chosen by it.")
     elif not run.test:
@@ -85,6 +89,7 @@ def summarise(
     trained: Sequence[Trained],
     times: dict[str, float],
     notes: list[str],
+    alarms: list[str],
     device: str,
     data: dict[str, Any],
     artifact: str = "",
@@ -94,6 +99,7 @@ def summarise(
 
     Args:
         times: seconds that each stage took.
+        alarms: why the figures are not fair.
         device: what computed.
         data: the parts, as `parts.describe` tells of them.
         artifact: what the artifact says of itself.
@@ -120,5 +126,32 @@ def summarise(
         "artifact": artifact,
         "members": list(members),
         "notes": notes,
+        "alarms": alarms,
     }
-    (folder / "summary.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _save(folder, text)
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What summary.json tells.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not (folder / "summary.json").is_file():
+        raise FileNotFoundError(f"{folder}: holds no run that ended (summary.json)")
+    return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+def heard(folder: Path) -> None:
+    """Say in summary.json that the test part was heard after all."""
+    told = summary(folder)
+    _save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
+
+
+def unheard(folder: Path) -> bool:
+    """Whether the test part has never been heard."""
+    return any(note.startswith(_UNHEARD) for note in summary(folder)["notes"])
+
+
+def _save(folder: Path, told: dict[str, Any]) -> None:
+    storage.write_text(folder / "summary.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")

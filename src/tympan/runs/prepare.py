@@ -14,7 +14,8 @@ from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
-from ..serving.artifact import Artifact, Config, Listening
+from ..serving.artifact import Artifact, Config
+from ..serving.listening import Listening
 from .run import Run
 
 

@@ -13,13 +13,15 @@ from rich.console import Console
 from .. import memory
 from ..data import storage
 from ..data.split import Parts, record
+from ..device import device
 from ..reports import card, page
 from ..serving.artifact import Artifact
 from . import folder as folders
 from . import parts as parts_of
 from . import probe, worst
-from .device import device
+from .again import losses
 from .evaluate import Evaluation, Metrics, evaluate, pool, write
+from .finetune import judged
 from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run
@@ -42,6 +44,8 @@ class Result:
     """Everything that was made, by name."""
     best_checkpoint: Path | None
     """The best checkpoint; `None` for a run over several folds or seeds, whose members have their own."""
+    alarms: tuple[str, ...] = ()
+    """Why the figures are not fair; empty where they are."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class _Member:
     metrics: Metrics
     times: dict[str, float]
     data: dict[str, Any]
+    alarms: list[str]
+    """Why its figures are not fair."""
 
 
 def train(run: Run, *, console: Console | None = None, dry_run: bool = False) -> Result:
@@ -76,7 +82,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
-    chosen = device(run.hardware.device)
+    chosen = device(run.hardware.device, "hardware.device")
     if chosen.type == "cpu":
         memory.keep()
     run = _decided(run, splits[0], chosen, console)
@@ -92,12 +98,13 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
             notes = folders.notes(run, splits, name)
             members[name] = _member(member, parts, folder / name, chosen, console, name or run.name, notes, dry_run)
     first, trained = next(iter(members.values())), [member.trained for member in members.values()]
-    metrics = first.metrics
+    metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
     if several:
         metrics = write(folder, pool({name: member.found for name, member in members.items()}))
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
-        notes = folders.notes(run, splits)
-        folders.summarise(folder, run, trained, times, notes, str(chosen), first.data, members=list(members))
+        folders.summarise(
+            folder, run, trained, times, folders.notes(run, splits), alarms, str(chosen), first.data, "", list(members)
+        )
         page.write(folder)
     paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.parquet", "report": folder / "report" / "index.html"}
@@ -108,7 +115,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         paths |= {name: folder / name for name in members}
     memory.give_back()
     status = "stopped" if any(t.stopped_early for t in trained) else "complete"
-    return Result(status, folder, metrics, paths, None if several else trained[0].best)
+    return Result(status, folder, metrics, paths, None if several else trained[0].best, tuple(alarms))
 
 
 def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:
@@ -143,6 +150,9 @@ def _member(
     storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     resolved = dump(prepared.run)
     storage.write_text(folder / "run.yaml", resolved)
+    alarms = judged(run.checkpoint.load_from_checkpoint, run, kept) if run.checkpoint.load_from_checkpoint else []
+    for alarm in alarms:
+        console.print(f"NOT FAIR: {alarm}", style="bold red", highlight=False, markup=False, soft_wrap=True)
     clock.append(time.time())
     trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"))
     clock.append(time.time())
@@ -162,17 +172,16 @@ def _member(
     artifact.pipeline.to(chosen)
     heard = ("validation", "test") if run.test else ("validation",)
     found = evaluate(prepared, artifact, heard, run.training.batch_size)
-    losses = {**trained.losses, **{part: found[part].loss for part in found if part == "test"}}
-    artifact = artifact.told(losses=losses)
+    artifact = artifact.told(losses=losses(artifact, found))
     metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
     worst.write(folder, prepared, found, run.logging.worst_examples)
     clock.append(time.time())
     times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
     data = parts_of.describe(prepared)
-    folders.summarise(folder, run, [trained], times, notes, str(chosen), data, str(artifact))
-    artifact.save(folder / "model", card.card(artifact, metrics, resolved, notes))
+    folders.summarise(folder, run, [trained], times, notes, alarms, str(chosen), data, str(artifact))
+    artifact.describe(folder / "model", card.card(artifact, metrics, resolved, [*alarms, *notes]))
     page.write(folder)
-    return _Member(trained, found, metrics, times, data)
+    return _Member(trained, found, metrics, times, data, alarms)
 
 
 def _short(run: Run) -> Run:

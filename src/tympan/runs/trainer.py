@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
+from ..device import device
 from ..pipeline import Pipeline
 from . import faults
 from .checkpoint import Keeper
-from .device import device
 from .finetune import Taken, take
 from .monitor import monitored
 from .optimization import optimizer, scheduler
@@ -57,7 +57,7 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
         configuration: what trackers are given as the configuration.
     """
     run, training = prepared.run, prepared.run.training
-    chosen = device(run.hardware.device)
+    chosen = device(run.hardware.device, "hardware.device")
     pipeline = prepared.pipeline()
     taken = None
     if run.checkpoint.load_from_checkpoint:

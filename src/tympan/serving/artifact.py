@@ -8,58 +8,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from pydantic import Field, SerializeAsAny, ValidationError
+from pydantic import SerializeAsAny, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .. import __version__, memory
 from ..component import Section, trusted
-from ..data import Source
+from ..data import storage
 from ..data.batch import pad
-from ..data.crop import onset, windows
+from ..device import device as device_of
 from ..features import Feature
 from ..models import Model
 from ..pipeline import Output, Pipeline
-from ..signals import Signal, check_channels
-
-Waveform = Float[np.ndarray, "_channels _samples"]
-
-
-class Listening(Section):
-    """Which part of a recording the model hears, and how."""
-
-    sample_rate: int = Field(gt=0)
-    """Samples per second (Hz); a recording is resampled to it."""
-    samples: int = Field(gt=0)
-    """Samples in a clip."""
-    channels: Literal["mean", "sum", "first", "keep"]
-    """How several audio channels become one, or that all are kept."""
-    channel_names: tuple[str, ...] = ("left", "right")
-    """The channels that are kept; a recording must have as many."""
-    crop: Literal["start", "onset", "random", "all"]
-    """Which part of a longer recording is heard: start, onset, or overlapping windows over all of it."""
-    padding: Literal["left", "right"]
-    """The side on which a shorter recording is padded."""
-
-    @classmethod
-    def of(cls, source: Source) -> "Listening":
-        """How a source gives its clips."""
-        same = ("sample_rate", "channels", "channel_names", "crop", "padding")
-        return cls.model_validate({"samples": source.audio.frames, **{name: getattr(source, name) for name in same}})
-
-    @property
-    def audio(self) -> Signal:
-        """The Signal of a clip."""
-        names = self.channel_names if self.channels == "keep" else ("mono",)
-        return Signal(names, float(self.sample_rate), self.samples / self.sample_rate)
-
-    def starts(self, waveform: Waveform) -> list[int]:
-        """The first sample of every clip that is heard of a recording; ValueError where its channels are others."""
-        check_channels(len(waveform), self.audio, "the recording")
-        if self.crop == "onset":
-            return [onset(waveform, float(self.sample_rate))]
-        return [0] if self.crop == "start" else windows(waveform.shape[1], self.samples)
+from .listening import Listening, Waveform
 
 
 class Config(Section):
@@ -85,17 +47,20 @@ class Artifact:
         self.config, self.pipeline = config, pipeline.eval()
 
     @classmethod
-    def load(cls, folder: str | Path, trust: Sequence[str] = ()) -> "Artifact":
+    def load(cls, folder: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> "Artifact":
         """Read an artifact's folder, or a run's folder that holds one as `model/`.
 
         Args:
             folder: a local folder.
             trust: dotted paths of components outside tympan that may be imported.
+            device: what answers: cpu, cuda, mps, or auto for the best that is here.
 
         Raises:
             FileNotFoundError: there is no artifact.
-            ValueError: the artifact is damaged, of another version, or names code that is not trusted.
+            ValueError: the artifact is damaged, of another version, or names code that is not trusted; or there is no
+                such device.
         """
+        chosen = device_of(device)
         path = Path(folder).expanduser()
         path = path / "model" if (path / "model" / "config.json").is_file() else path
         file = path / "config.json"
@@ -119,22 +84,27 @@ class Artifact:
             raise FileNotFoundError(f"{weights}: is missing; copy the whole folder") from error
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{weights}: does not fit config.json: {error}") from error
-        return cls(config, pipeline)
+        return cls(config, pipeline.to(chosen))
 
     def told(self, **provenance: Any) -> "Artifact":
         """The same artifact, of which more is known."""
         told = {**self.config.provenance, **provenance}
         return Artifact(self.config.model_copy(update={"provenance": told}), self.pipeline)
 
-    def save(self, folder: str | Path, card: str = "") -> None:
-        """Write the folder; `card` is the text of README.md, by default what `print` shows."""
+    def save(self, folder: str | Path) -> None:
+        """Write the folder, each file of it whole or not at all."""
         path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.pipeline.state_dict().items()}
-        save_file(state, path / "model.safetensors")
+        with storage.aside(path / "model.safetensors") as written:
+            save_file(state, written)
+        self.describe(path)
+
+    def describe(self, folder: str | Path, card: str = "") -> None:
+        """Write config.json and README.md beside the weights; `card` is its text, by default what `print` shows."""
+        path = Path(folder)
         config = self.config.model_copy(update={"model": self.config.model.bare()}).model_dump(mode="json")
-        (path / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (path / "README.md").write_text(card or f"```\n{self}\n```\n", encoding="utf-8")
+        storage.write_text(path / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+        storage.write_text(path / "README.md", card or f"```\n{self}\n```\n")
 
     def hear(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         """The prediction for each recording, before decoding: `{output: (channels, frames)}`.

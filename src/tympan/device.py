@@ -1,0 +1,24 @@
+"""The device that is asked for, if this machine has it."""
+
+import torch
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+
+
+def device(name: str, field: str = "device") -> torch.device:
+    """The device of that name; `auto` is cuda, then mps, then cpu.
+
+    Args:
+        field: where the name was written, for the message.
+
+    Raises:
+        ValueError: there is no device of that name, or this machine has none.
+    """
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name not in NAMES:
+        raise ValueError(f"{field}: {name!r} is no device; one of: {', '.join(NAMES)}")
+    if name == "auto":
+        return torch.device(next(d for d in here if here[d]))
+    if not here[name]:
+        raise ValueError(f"{field}: this machine has no {name}; it has {', '.join(d for d in here if here[d])}")
+    return torch.device(name)

@@ -1,0 +1,50 @@
+"""Which part of a recording a model hears, and how: what an artifact knows of the data it was trained on."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from ..component import Section
+from ..data import Source
+from ..data.crop import onset, windows
+from ..signals import Signal, check_channels
+
+Waveform = Float[np.ndarray, "_channels _samples"]
+
+
+class Listening(Section):
+    """Which part of a recording the model hears, and how."""
+
+    sample_rate: int = Field(gt=0)
+    """Samples per second (Hz); a recording is resampled to it."""
+    samples: int = Field(gt=0)
+    """Samples in a clip."""
+    channels: Literal["mean", "sum", "first", "keep"]
+    """How several audio channels become one, or that all are kept."""
+    channel_names: tuple[str, ...] = ("left", "right")
+    """The channels that are kept; a recording must have as many."""
+    crop: Literal["start", "onset", "random", "all"]
+    """Which part of a longer recording is heard: start, onset, or overlapping windows over all of it."""
+    padding: Literal["left", "right"]
+    """The side on which a shorter recording is padded."""
+
+    @classmethod
+    def of(cls, source: Source) -> "Listening":
+        """How a source gives its clips."""
+        same = ("sample_rate", "channels", "channel_names", "crop", "padding")
+        return cls.model_validate({"samples": source.audio.frames, **{name: getattr(source, name) for name in same}})
+
+    @property
+    def audio(self) -> Signal:
+        """The Signal of a clip."""
+        names = self.channel_names if self.channels == "keep" else ("mono",)
+        return Signal(names, float(self.sample_rate), self.samples / self.sample_rate)
+
+    def starts(self, waveform: Waveform) -> list[int]:
+        """The first sample of every clip that is heard of a recording; ValueError where its channels are others."""
+        check_channels(len(waveform), self.audio, "the recording")
+        if self.crop == "onset":
+            return [onset(waveform, float(self.sample_rate))]
+        return [0] if self.crop == "start" else windows(waveform.shape[1], self.samples)
