@@ -1,6 +1,8 @@
 """Training beside its limit and its peers: a step of the whole run, of bare tensors, of loops of the field."""
 
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,10 +22,11 @@ from tympan.runs import trainer
 from tympan.runs.configuration import load
 from tympan.runs.optimization import optimizer
 from tympan.runs.train import train
+from tympan.serving.artifact import Artifact
 
 RATE, SECONDS, BATCH = 16000, 10.0, 16
 FILES = 64
-EPOCHS = 3
+EPOCHS = 6
 NETWORKS = ("resnet18", "efficientnet_b0")
 
 
@@ -64,12 +67,18 @@ class Beside(trainer.Watch):
 
     whole: list[float]
     bare: list[float]
+    waits: list[float]
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         super().on_train_begin(*args, **kwargs)
-        type(self).whole, type(self).bare = [], []
+        type(self).whole, type(self).bare, type(self).waits = [], [], []
         self.model: Any = None
         self.since = time.perf_counter()
+
+    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+        before = self.waiting
+        super().on_step_begin(*args, **kwargs)
+        self.waits.append(self.waiting - before)
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         super().on_step_end(*args, **kwargs)
@@ -99,8 +108,9 @@ class Beside(trainer.Watch):
         return model
 
 
-def overhead(folder: Path, network: str) -> dict[str, float]:
-    """Seconds of a step of the whole run and of a bare one, interleaved, after the first epoch; share of waiting."""
+def overhead(folder: Path, network: str) -> tuple[dict[str, float], Path]:
+    """Seconds of a step of the whole run and of a bare one, interleaved, after the first epoch; the share of waiting
+    in these steps; and the run's folder."""
     run = load(configured(folder, network, precision="bf16", channels_last=True))
     fit = trainer.fit
 
@@ -116,11 +126,10 @@ def overhead(folder: Path, network: str) -> dict[str, float]:
     finally:
         training.fit, trainer.Watch = before, watch
     first = FILES // BATCH
-    summary = json.loads((result.folder / "summary.json").read_text())
-    whole, bare = Beside.whole[first:], Beside.bare[first:]
-    ratio = float(np.median(np.array(whole) / np.array(bare)))
-    return {"ours_s": float(np.median(whole)), "peer_s": float(np.median(bare)), "overhead": ratio,
-            "waiting": summary["wait_share"]}  # fmt: skip
+    whole, bare, waits = (np.array(seen[first:]) for seen in (Beside.whole, Beside.bare, Beside.waits))
+    row = {"ours_s": float(np.median(whole)), "peer_s": float(np.median(bare)),
+           "overhead": float(np.median(whole / bare)), "waiting": float(waits.sum() / whole.sum())}  # fmt: skip
+    return row, result.folder
 
 
 class PerItem(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -191,31 +200,82 @@ def stock_trainer(folder: Path, network: str, steps: int = 8) -> float:
     return float(np.median(np.diff(clock.ends)[1:]))
 
 
-def auto(folder: Path, network: str = "resnet18") -> dict[str, Any]:
-    """A step of a run with `precision: auto` beside one of the stock Trainer's default, one after the other, twice."""
-    ours, theirs, chosen = [], [], {}
-    for _ in range(2):
-        theirs.append(stock_trainer(folder, network))
-        result = train(load(configured(folder, network, precision="auto")), console=Console(quiet=True))
-        summary = json.loads((result.folder / "summary.json").read_text())
-        ours.append(BATCH / summary["clips_per_second"])
-        chosen = {key: summary[key] for key in ("precision", "channels_last")}
-    return {"ours_s": min(ours), "peer_s": min(theirs), "ratio": min(theirs) / min(ours), **chosen}
+def auto(folder: Path, network: str) -> tuple[float, dict[str, Any]]:
+    """Seconds of a step of a run with `precision: auto`, and what it chose."""
+    result = train(load(configured(folder, network, precision="auto")), console=Console(quiet=True))
+    summary = json.loads((result.folder / "summary.json").read_text())
+    return BATCH / summary["clips_per_second"], {key: summary[key] for key in ("precision", "channels_last")}
+
+
+def answered(network: str, artifact: Artifact | None = None) -> float:
+    """Seconds in which the network of a run answers 16 clips from memory; or a bare one, in float32 as ours does."""
+    x = torch.randn(BATCH, 1, round(RATE * SECONDS)).numpy()
+    module = timm.create_model(network, in_chans=1, num_classes=1).eval()
+    image, times = torch.randn(BATCH, 1, 80, 1001), []
+    for _ in range(4):
+        began = time.perf_counter()
+        with torch.inference_mode():
+            list(artifact.hear(x, BATCH)) if artifact else module(image)
+        times.append(time.perf_counter() - began)
+    return min(times[1:])
+
+
+def bare_step(network: str, steps: int = 8) -> float:
+    """Seconds of forward, backward and optimizer of a bare network in bf16, as the allocator then is."""
+    model = timm.create_model(network, in_chans=1, num_classes=1).train().to(memory_format=torch.channels_last)
+    optim = torch.optim.AdamW(model.parameters(), fused=True)
+    x, y, times = torch.randn(BATCH, 1, 80, 1001), torch.ones(BATCH, 1), []
+    for _ in range(steps):
+        began = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x), y)
+        loss.backward()
+        optim.step()
+        optim.zero_grad()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times[2:]))
+
+
+def alone(measure: str, network: str, keep: bool) -> float:
+    """What `measure` says in a process of its own, as the memory of one depends on what it has done before."""
+    code = "import sys, torch, training; from tympan import memory; torch.set_num_threads(1); "
+    code += f"memory.keep() if {keep} else None; print(training.{measure}({network!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+    )
+    return float(done.stdout.split()[-1])
 
 
 def measured() -> dict[str, dict[str, Any]]:
-    """All of it, by what is compared."""
+    """All of it, by what is compared; the peers go first, since tympan keeps freed memory for the whole process."""
     rows: dict[str, dict[str, Any]] = {}
     with corpus() as folder:
+        loops = {network: plain_loop(folder, network) for network in NETWORKS}
+        bare = {network: answered(network) for network in NETWORKS}
+        stock = min(stock_trainer(folder, "resnet18") for _ in range(2))
         for network in NETWORKS:
-            row = overhead(folder, network)
-            loop = plain_loop(folder, network)
+            row, run = overhead(folder, network)
             rows[f"{network}, a step of 16 × 10 s / the bare step"] = row
-            rows[f"{network}, the same / a plain loop, everything per item"] = {
-                "ours_s": row["ours_s"], "peer_s": loop, "ratio": loop / row["ours_s"],
-            }  # fmt: skip
-        rows["resnet18, precision: auto / the stock Trainer's default"] = auto(folder)
+            rows[f"{network}, the same / a plain loop, everything per item"] = beside(row["ours_s"], loops[network])
+            answer = answered(network, Artifact.load(run))
+            rows[f"{network}, answers to 16 × 10 s / the bare network, features in memory"] = beside(
+                answer, bare[network]
+            )
+            for what, measure in (("step", "bare_step"), ("network's answers", "answered")):
+                rows[f"{network}, the bare {what}, freed memory kept / given back"] = beside(
+                    *(alone(measure, network, keep) for keep in (True, False))
+                )
+        torch.set_num_threads(2)
+        rows["resnet18, a step of 16 × 10 s on two threads / the bare step"] = overhead(folder, "resnet18")[0]
+        torch.set_num_threads(1)
+        ours, chosen = min((auto(folder, "resnet18") for _ in range(2)), key=lambda found: found[0])
+        rows["resnet18, precision: auto / the stock Trainer's default"] = {**beside(ours, stock), **chosen}
     return rows
+
+
+def beside(ours: float, peer: float) -> dict[str, Any]:
+    """One row of the table."""
+    return {"ours_s": ours, "peer_s": peer, "ratio": peer / ours}
 
 
 if __name__ == "__main__":

@@ -200,6 +200,16 @@ def test_training_on_what_is_compared_is_said_and_never_called_fair(made: Callab
     assert "4 more are in one group" in alarm  # 60 recordings in 20 groups: two others for each of the two
 
 
+def test_a_run_whose_own_figures_are_not_fair_is_never_called_better(made: Callable[..., Path]) -> None:
+    one, two = made("one", answers(0.05, 1)), made("two", answers(0.001, 2))
+    told = json.loads((two / "summary.json").read_text())
+    (two / "summary.json").write_text(json.dumps({**told, "alarms": ["its weights had heard the test part"]}))
+    for folders in ([one, two], [two, one]):
+        (pair,) = compare(folders).pairs
+        assert pair.alarms == ["two: its weights had heard the test part"]
+        assert {found.verdict for found in pair.lines} == {"not fair"}
+
+
 def test_a_group_that_one_run_kept_together_and_the_other_divided_is_found(made: Callable[..., Path]) -> None:
     alone = {id: id for id in IDS}
     one = made("one", answers(0.05, 1))
