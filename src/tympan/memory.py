@@ -1,4 +1,4 @@
-"""Freed memory is kept for the next batch: to give it back to the system and ask for it anew may take longer than work.
+"""Freed memory is kept for the next batch: to give it back to the system and to ask for it anew takes time.
 
 glibc gives every large block back as soon as it is freed, and the system clears each page of it before it is used
 again. A network on a processor frees and asks for hundreds of megabytes in every step.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from corpora import put_sound, tone
 from runs_helpers import DRUM, ONE_EPOCH, run_of, trained
 from tympan.runs.train import Result, train
 
@@ -84,6 +85,27 @@ def test_weights_that_have_heard_what_a_run_is_judged_on_are_an_alarm(tmp_path: 
     assert alarms(begun(begun(first.folder, split={"seed": 1}).folder, split={"seed": 2}))
     # Other drums have the same numbers, and were never heard.
     assert not alarms(begun(first.folder, split={"seed": 2}, data={**DRUM["data"], "diameter": [0.2, 0.4]}))
-    lost = tmp_path / "sent"
-    shutil.copytree(first.folder / "model", lost)
-    assert "is not known here (no split.json)" in alarms(begun(lost))[0]
+
+
+def test_weights_of_which_it_is_not_known_what_they_have_heard_are_a_note(tmp_path: Path) -> None:
+    first = trained(tmp_path, training=ONE_EPOCH)
+    shutil.copytree(first.folder / "model", tmp_path / "sent")
+    result = trained(tmp_path, checkpoint={"load_from_checkpoint": str(tmp_path / "sent")}, training=ONE_EPOCH)
+    assert not alarms(result)
+    told = json.loads((result.folder / "summary.json").read_text())["notes"]
+    assert "is not known here (no split.json)" in told[0]
+
+
+def test_recordings_of_one_name_in_another_corpus_are_a_note(tmp_path: Path) -> None:
+    results = []
+    for corpus, seed in (("a", 1), ("b", 2)):
+        for n in range(40):
+            put_sound(str(tmp_path / corpus / f"{n}.wav"), tone(200 + n, 0.1, 8000), 8000)
+        rows = [f"{n}.wav,{n + 1}" for n in range(40)]
+        (tmp_path / corpus / "t.csv").write_text("\n".join(["path,diameter", *rows]) + "\n")
+        data = {"type": "manifest", "path": str(tmp_path / corpus / "t.csv"), "sample_rate": 8000, "duration": 0.1}
+        checkpoint = {"load_from_checkpoint": str(results[0].folder)} if results else {}
+        results.append(trained(tmp_path, data=data, split={"seed": seed}, checkpoint=checkpoint, training=ONE_EPOCH))
+    assert not alarms(results[1])
+    told = json.loads((results[1].folder / "summary.json").read_text())["notes"]
+    assert "by their names; it may be another corpus" in told[0]

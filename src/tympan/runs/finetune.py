@@ -83,46 +83,46 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
     )
 
 
-def judged(source: str | Path, run: Run, split: Mapping[str, Any]) -> list[str]:
-    """Why figures are not fair: the weights to begin with have heard what the run is judged on, or may have.
+def judged(source: str | Path, run: Run, split: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Whether the weights to begin with have heard what the run is judged on.
 
     Args:
         source: what `take` is given; the split of the run that it is from lies beside or above it.
         run: the run that begins with it.
         split: what split.json of that run holds.
+
+    Returns:
+        Why its figures are not fair, and why they may not be: sentences, none where nothing is wrong.
     """
     parts = {part: (set(split[part]["ids"]), set(split[part]["group_names"])) for part in ("validation", "test")}
-    found: dict[str, tuple[set[str], set[str]]] = {part: (set(), set()) for part in parts}
-    unknown, sure = "", True
-    source = source if Path(source).expanduser().exists() else ""  # which `take` refuses
-    while source and not unknown:  # the weights may have begun with others
+    both: dict[str, tuple[set[str], set[str]]] = {part: (set(), set()) for part in parts}
+    doubts, sure = [], True
+    while source:  # the weights may themselves have begun with others
         where = Path(source).expanduser().resolve()
-        folder = next((f for f in (where, where.parent, where.parent.parent) if (f / "split.json").is_file()), None)
-        if folder is None:
-            unknown = str(source)
+        folders = [f for f in (where, where.parent, where.parent.parent) if (f / "split.json").is_file()]
+        if not folders:
+            doubts.append(
+                f"Which recordings the weights of {where.name}, with which it began, have heard is not known here (no "
+                "split.json): some of those that it is judged on may be among them."
+            )
             break
-        theirs = json.loads((folder / "split.json").read_text(encoding="utf-8"))
-        said = YAML(typ="safe", pure=True).load((folder / "run.yaml").read_text(encoding="utf-8"))
-        same = _same_sounds(said["data"], run)
+        heard = json.loads((folders[0] / "split.json").read_text(encoding="utf-8"))["train"]
+        their_run = YAML(typ="safe", pure=True).load((folders[0] / "run.yaml").read_text(encoding="utf-8"))
+        same = _same_sounds(their_run["data"], run)
         if same is not None:
             sure &= same
             for part, (ids, groups) in parts.items():
-                found[part][0].update(ids & set(theirs["train"]["ids"]))
-                found[part][1].update(groups & set(theirs["train"]["group_names"]))
-        source = said["checkpoint"]["load_from_checkpoint"]
+                both[part][0].update(ids & set(heard["ids"]))
+                both[part][1].update(groups & set(heard["group_names"]))
+        source = their_run["checkpoint"]["load_from_checkpoint"]
     way = "Give both runs one split." if sure else "That is by their names; it may be another corpus."
-    alarms = [
+    found = [
         f"The weights that it began with were trained on {len(ids):,} of the {len(parts[part][0]):,} {part} recordings "
         f"and {len(groups):,} of their {len(parts[part][1]):,} groups, so its figures flatter it. {way}"
-        for part, (ids, groups) in found.items()
+        for part, (ids, groups) in both.items()
         if ids or groups
     ]
-    if unknown:
-        alarms.append(
-            f"Which recordings the weights of {Path(unknown).name} have heard, with which it began, is not known here "
-            "(no split.json): some of those that it is judged on may be among them."
-        )
-    return alarms
+    return (found, doubts) if sure else ([], [*found, *doubts])
 
 
 def _same_sounds(theirs: Mapping[str, Any], run: Run) -> bool | None:

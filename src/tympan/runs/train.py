@@ -59,6 +59,8 @@ class _Member:
     data: dict[str, Any]
     alarms: list[str]
     """Why its figures are not fair."""
+    doubts: list[str]
+    """Why they may not be."""
 
 
 def train(run: Run, *, console: Console | None = None, dry_run: bool = False) -> Result:
@@ -102,9 +104,8 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     if several:
         metrics = write(folder, pool({name: member.found for name, member in members.items()}))
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
-        folders.summarise(
-            folder, run, trained, times, folders.notes(run, splits), alarms, str(chosen), first.data, "", list(members)
-        )
+        notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
+        folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))
         page.write(folder)
     paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.parquet", "report": folder / "report" / "index.html"}
@@ -150,9 +151,14 @@ def _member(
     storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     resolved = dump(prepared.run)
     storage.write_text(folder / "run.yaml", resolved)
-    alarms = judged(run.checkpoint.load_from_checkpoint, run, kept) if run.checkpoint.load_from_checkpoint else []
-    for alarm in alarms:
-        console.print(f"NOT FAIR: {alarm}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+    alarms: list[str] = []
+    doubts: list[str] = []
+    begun_with = run.checkpoint.load_from_checkpoint
+    if begun_with and Path(begun_with).expanduser().exists():  # else `fit` refuses it
+        alarms, doubts = judged(begun_with, run, kept)
+    for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
+        console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
+    notes = [*doubts, *notes]
     clock.append(time.time())
     trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"))
     clock.append(time.time())
@@ -181,7 +187,7 @@ def _member(
     folders.summarise(folder, run, [trained], times, notes, alarms, str(chosen), data, str(artifact))
     artifact.describe(folder / "model", card.card(artifact, metrics, resolved, [*alarms, *notes]))
     page.write(folder)
-    return _Member(trained, found, metrics, times, data, alarms)
+    return _Member(trained, found, metrics, times, data, alarms, doubts)
 
 
 def _short(run: Run) -> Run:
