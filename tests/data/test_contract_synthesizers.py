@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -193,3 +194,27 @@ def test_a_tone_is_labelled_with_its_pitch_fixed_or_drawn():
 
 def test_a_sweep_begins_at_20_hz_by_default():
     assert make("sweep").start == 20.0
+
+
+def other(field, value):
+    """Another value that a field may have."""
+    words = [w for w in get_args(field.annotation) if isinstance(w, str)]
+    if isinstance(value, str):
+        return next(w for w in words if w != value)
+    if isinstance(value, tuple):
+        low, high = value
+        return (4, 3) if isinstance(low, int) else (low + 0.3 * (high - low), high - 0.3 * (high - low))
+    return 0.3 if value is None else 0.05 if value == 0 else 0.6 * value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_of_its_own_acts(name):
+    kind = Synthesizer.find(name)
+    plain = make(name, strikes_per_drum=2) if "strikes_per_drum" in kind.model_fields else make(name)
+    heard = [digest(plain[i]) for i in range(7)]
+    for field, info in kind.model_fields.items():
+        if field in Synthesizer.model_fields:
+            continue
+        value = getattr(plain, field)
+        changed = 3 if isinstance(value, int) else other(info, value)
+        assert [digest(e) for e in map(plain.model_copy(update={field: changed}).__getitem__, range(7))] != heard, field

@@ -32,6 +32,18 @@ def test_a_convolutional_network_keeps_time(name: str) -> None:
     assert hear(Timm(name=name), CURVE).frames in (4, 5)
 
 
+@pytest.mark.parametrize("option", ["drop_rate", "drop_path_rate"])
+def test_dropout_and_stochastic_depth_act_in_training_alone(option: str) -> None:
+    module, _ = Timm.model_validate({"name": "test_resnet", option: 0.5}).build(IMAGE, ONCE)
+    x, real = torch.randn(16, 40, 150), torch.ones(16, 150, dtype=torch.bool)
+    module.eval()
+    assert torch.equal(module(x, real), module(x, real))
+    for norm in (m for m in module.train().modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.eval()  # whose statistics would move
+        torch.nn.init.ones_(norm.weight)  # else a residual branch begins as nothing
+    assert not torch.equal(module(x, real), module(x, real))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["efficientnet_b0", "maxvit_pico_rw_256", "swin_tiny_patch4_window7_224", "mambaout_femto", "densenet121"]

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 import torch
+import torch.utils.tensorboard
 from rich.console import Console
+from safetensors.torch import load_file
 
 from runs_helpers import ONE_EPOCH, log, run_of, trained, write
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
 from tympan.runs import probe
 from tympan.runs import train as training
+from tympan.runs.checkpoint import Keeper
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.prepare import prepare
 from tympan.runs.tracking import TrackerWarning
 from tympan.runs.train import train
 
+WEIGHTS = "model.safetensors"
 IMAGE = {
     "data": {"type": "circular_membrane", "size": 60, "sample_rate": 16000, "duration": 0.4},
     "features": {"type": "mel", "n_mels": 32, "window": 0.02, "hop": 0.01},
@@ -331,6 +335,67 @@ def test_no_more_workers_than_cores_are_started(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(torch.utils.data.DataLoader, "__init__", init)
     trained(tmp_path, loader={"num_workers": 4}, training={**ONE_EPOCH, "max_steps": 1})
     assert set(asked) == {1}
+
+
+def test_workers_read_as_many_batches_ahead_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    loader = torch.utils.data.DataLoader.__init__
+
+    def init(self: Any, *arguments: Any, **options: Any) -> None:
+        asked.append(options.get("prefetch_factor"))
+        loader(self, *arguments, **options)
+
+    monkeypatch.setattr(torch.utils.data.DataLoader, "__init__", init)
+    trained(tmp_path, loader={"num_workers": 1, "prefetch_size": 5}, training={**ONE_EPOCH, "max_steps": 1})
+    assert set(asked) == {5}
+
+
+def test_the_gradient_is_clipped_to_the_norm_asked_for(tmp_path: Path) -> None:
+    moved = []
+    for norm in (1e-3, 0.0):
+        result = trained(
+            tmp_path,
+            optimizer={"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.0, "scheduler": "constant"},
+            training={**ONE_EPOCH, "max_steps": 1, "gradient_clip_val": norm},
+        )
+        run = load(result.folder / "run.yaml")
+        before, after = prepare(run, run.divide()[0]).pipeline(), load_file(result.paths["last_checkpoint"] / WEIGHTS)
+        steps = [(after[name] - p.detach()).square().sum() for name, p in before.named_parameters()]
+        moved.append(float(torch.stack(steps).sum().sqrt()))
+    assert moved[0] == pytest.approx(0.1 * 1e-3, rel=0.01)
+    assert moved[1] > 10 * moved[0]
+
+
+def test_an_improvement_below_the_least_that_counts_is_none(tmp_path: Path) -> None:
+    training = {"max_epochs": 9, "batch_size": 16, "early_stopping_patience": 2, "early_stopping_min_delta": 1e9}
+    result = trained(tmp_path, training=training)
+    assert result.status == "stopped"
+    # The first is better than nothing by any measure; the next two are not better than that by so much.
+    assert len([line for line in log(result) if "val_loss" in line]) == 3
+
+
+def test_checkpoints_are_written_every_n_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    plain = Keeper.on_save
+
+    def saved(self: Keeper, args: Any, state: Any, *rest: Any, **options: Any) -> None:
+        seen.append(state.global_step)
+        plain(self, args, state, *rest, **options)
+
+    monkeypatch.setattr(Keeper, "on_save", saved)
+    trained(tmp_path, split={"validation": "none"}, training=ONE_EPOCH, checkpoint={"save_every_n_steps": 2})
+    assert seen == [2, 4]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_trackers_are_given_the_configuration_if_asked(
+    told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr(torch.utils.tensorboard.SummaryWriter, "add_text", lambda self, name, text: texts.append(text))
+    trained(tmp_path, logging={"tensorboard": True, "log_config": told}, training={**ONE_EPOCH, "max_steps": 1})
+    assert bool(texts) == told
+    assert all('"type": "circular_membrane"' in text for text in texts)
 
 
 def test_a_null_scheduler_is_none(tmp_path: Path) -> None:
