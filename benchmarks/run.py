@@ -164,7 +164,7 @@ def main() -> None:
     """Print the table, keep it as JSON, and put it into the README between its marks."""
     torch.set_num_threads(1)
     timed = {**features(), **synthesis(), **decoding(), **files()}
-    rows: dict[str, dict[str, Any]] = {n: {"ours_s": a, "peer_s": b, "ratio": b / a} for n, (a, b) in timed.items()}
+    rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
     rows |= training.measured()
     print(table(rows))
     here = Path(__file__).parent

@@ -238,7 +238,7 @@ def bare_step(network: str, steps: int = 8) -> float:
 
 def alone(measure: str, network: str, keep: bool) -> float:
     """What `measure` says in a process of its own, as the memory of one depends on what it has done before."""
-    code = "import sys, torch, training; from tympan import memory; torch.set_num_threads(1); "
+    code = "import torch, training; from tympan import memory; torch.set_num_threads(1); "
     code += f"memory.keep() if {keep} else None; print(training.{measure}({network!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent

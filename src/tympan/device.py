@@ -1,11 +1,14 @@
 """The device that is asked for, if this machine has it."""
 
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
-NAMES = ("auto", "cpu", "cuda", "mps")
+if TYPE_CHECKING:
+    import torch
+
+Name = Literal["auto", "cpu", "cuda", "mps"]
 
 
-def device(name: str, field: str = "device") -> torch.device:
+def device(name: str, field: str = "device") -> "torch.device":
     """The device of that name; `auto` is cuda, then mps, then cpu.
 
     Args:
@@ -14,9 +17,11 @@ def device(name: str, field: str = "device") -> torch.device:
     Raises:
         ValueError: there is no device of that name, or this machine has none.
     """
+    import torch  # two seconds, which the command line's help need not wait for
+
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name not in NAMES:
-        raise ValueError(f"{field}: {name!r} is no device; one of: {', '.join(NAMES)}")
+    if name not in get_args(Name):
+        raise ValueError(f"{field}: {name!r} is no device; one of: {', '.join(get_args(Name))}")
     if name == "auto":
         return torch.device(next(d for d in here if here[d]))
     if not here[name]:

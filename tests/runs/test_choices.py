@@ -323,31 +323,31 @@ def test_conflicts_are_refused_by_field(sections: dict[str, Any], why: str, tmp_
         run_of(tmp_path, **sections)
 
 
-def test_no_more_workers_than_cores_are_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def loaders(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The options of every DataLoader that is made."""
+    asked: list[dict[str, Any]] = []
+    plain = torch.utils.data.DataLoader.__init__
+
+    def init(self: Any, *arguments: Any, **options: Any) -> None:
+        asked.append(options)
+        plain(self, *arguments, **options)
+
+    monkeypatch.setattr(torch.utils.data.DataLoader, "__init__", init)
+    return asked
+
+
+def test_no_more_workers_than_cores_are_started(
+    tmp_path: Path, loaders: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    asked: list[int] = []
-    loader = torch.utils.data.DataLoader.__init__
-
-    def init(self: Any, *arguments: Any, **options: Any) -> None:
-        asked.append(options.get("num_workers", 0))
-        loader(self, *arguments, **options)
-
-    monkeypatch.setattr(torch.utils.data.DataLoader, "__init__", init)
     trained(tmp_path, loader={"num_workers": 4}, training={**ONE_EPOCH, "max_steps": 1})
-    assert set(asked) == {1}
+    assert {options.get("num_workers", 0) for options in loaders} == {1}
 
 
-def test_workers_read_as_many_batches_ahead_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    loader = torch.utils.data.DataLoader.__init__
-
-    def init(self: Any, *arguments: Any, **options: Any) -> None:
-        asked.append(options.get("prefetch_factor"))
-        loader(self, *arguments, **options)
-
-    monkeypatch.setattr(torch.utils.data.DataLoader, "__init__", init)
+def test_workers_read_as_many_batches_ahead_as_asked(tmp_path: Path, loaders: list[dict[str, Any]]) -> None:
     trained(tmp_path, loader={"num_workers": 1, "prefetch_size": 5}, training={**ONE_EPOCH, "max_steps": 1})
-    assert set(asked) == {5}
+    assert {options.get("prefetch_factor") for options in loaders} == {5}
 
 
 def test_the_gradient_is_clipped_to_the_norm_asked_for(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import Trainer
 
 from corpora import speech_folder
-from runs_helpers import write
+from runs_helpers import log, write
 from tympan.data import Example
 from tympan.objectives import Target
 from tympan.runs.configuration import load
@@ -34,10 +34,6 @@ def run_of(tmp_path: Path, **sections: Any) -> Run:
 
 def trained(tmp_path: Path, **sections: Any) -> Result:
     return train(run_of(tmp_path, **sections), console=Console(quiet=True))
-
-
-def log(result: Result) -> list[dict[str, float]]:
-    return [json.loads(line) for line in result.paths["log"].read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from ..device import Name
 
 Config = Annotated[Path, typer.Argument(help="A run's configuration, YAML or JSON.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="section.field=value, as many as needed.")]
@@ -13,7 +15,7 @@ Sounds = Annotated[list[str], typer.Argument(help="Sound files, folders or URIs.
 Trust = Annotated[
     list[str] | None, typer.Option(help="Dotted path of a component outside tympan that may be imported.")
 ]
-Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="What answers; auto takes the best here.")]
+Device = Annotated[Name, typer.Option(help="What answers; auto takes the best here.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="Where to: .csv, .jsonl or .parquet.")]
 
 

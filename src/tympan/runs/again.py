@@ -5,13 +5,13 @@ from pathlib import Path
 
 from ..data import Source
 from ..data.split import Parts
-from ..reports import card, page
+from ..reports import page
 from ..serving.artifact import Artifact
 from . import folder as folders
-from . import worst
 from .configuration import load
-from .evaluate import Evaluation, Metrics, evaluate, pool, write
+from .evaluate import Evaluation, Metrics, pool, write
 from .prepare import Prepared
+from .score import publish, score
 
 
 def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "auto") -> Metrics:
@@ -41,24 +41,13 @@ def _one(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], 
     run = load(folder / "run.yaml")
     prepared = Prepared(run, _parts(folder / "split.json", run.data))
     artifact = Artifact.load(folder / "model", run.elsewhere, device)
-    heard = ("validation",) if folders.unheard(folder) and not test else ("validation", "test")
-    found = evaluate(prepared, artifact, heard, run.training.batch_size)
-    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
-    worst.write(folder, prepared, found, run.logging.worst_examples)
+    before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    heard = run.test or test or "test" in before
+    found, metrics, artifact = score(folder, prepared, artifact, ("validation", "test") if heard else ("validation",))
     if test:
         folders.heard(folder)
-    told = folders.summary(folder)
-    notes = [*told.get("alarms", []), *told["notes"]]
-    artifact = artifact.told(losses=losses(artifact, found))
-    artifact.describe(folder / "model", card.card(artifact, metrics, (folder / "run.yaml").read_text("utf-8"), notes))
-    page.write(folder)
+    publish(folder, artifact, metrics)
     return found, metrics
-
-
-def losses(artifact: Artifact, found: dict[str, Evaluation]) -> dict[str, float]:
-    """The losses that an artifact knows of, and that of the test part where it was heard."""
-    test = {"test": found["test"].loss} if "test" in found else {}
-    return {**artifact.config.provenance.get("losses", {}), **test}
 
 
 def _parts(file: Path, source: Source) -> Parts:

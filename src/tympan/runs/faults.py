@@ -31,10 +31,10 @@ def told(trainer: Trainer, keeper: Keeper, folder: Path) -> Iterator[None]:
         if keeper.saving and written.is_dir():
             shutil.rmtree(written)
             raise _not_written(written, error) from error
-        told = in_worker(error)
-        if told is None:
+        said = in_worker(error)
+        if said is None:
             raise
-        raise ValueError(f"{told} (`tympan check` names every recording that cannot be used)") from error
+        raise ValueError(f"{said} (`tympan check` names every recording that cannot be used)") from error
 
 
 def in_worker(error: BaseException) -> str | None:

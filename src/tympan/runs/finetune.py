@@ -83,11 +83,11 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
     )
 
 
-def judged(source: str | Path, run: Run, split: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+def judged(source: str | Path | None, run: Run, split: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Whether the weights to begin with have heard what the run is judged on.
 
     Args:
-        source: what `take` is given; the split of the run that it is from lies beside or above it.
+        source: what `take` is given, if anything; the split of the run that it is from lies beside or above it.
         run: the run that begins with it.
         split: what split.json of that run holds.
 
@@ -97,6 +97,8 @@ def judged(source: str | Path, run: Run, split: Mapping[str, Any]) -> tuple[list
     parts = {part: (set(split[part]["ids"]), set(split[part]["group_names"])) for part in ("validation", "test")}
     both: dict[str, tuple[set[str], set[str]]] = {part: (set(), set()) for part in parts}
     doubts, sure = [], True
+    if source and not Path(source).expanduser().exists():  # which `take` refuses
+        source = None
     while source:  # the weights may themselves have begun with others
         where = Path(source).expanduser().resolve()
         folders = [f for f in (where, where.parent, where.parent.parent) if (f / "split.json").is_file()]

@@ -148,10 +148,5 @@ def heard(folder: Path) -> None:
     _save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
 
 
-def unheard(folder: Path) -> bool:
-    """Whether the test part has never been heard."""
-    return any(note.startswith(_UNHEARD) for note in summary(folder)["notes"])
-
-
 def _save(folder: Path, told: dict[str, Any]) -> None:
     storage.write_text(folder / "summary.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")

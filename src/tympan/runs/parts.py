@@ -15,21 +15,27 @@ _NAMED = 6  # with more classes their counts are given as a range
 
 
 def describe(prepared: Prepared) -> dict[str, dict[str, Any]]:
-    """What the training, validation and test part hold; as `count` gives it."""
-    return count(prepared.run, vars(prepared.parts))
+    """What the training, validation and test part hold: as `count` gives it, and their `seconds` of sound, `None` where
+    that would cost requests; of local recordings the headers are read."""
+    found = count(prepared.run, vars(prepared.parts))
+    for part, indices in vars(prepared.parts).items():
+        lengths = [prepared.source.seconds(i) for i in indices]
+        known = [length for length in lengths if length is not None]
+        found[part]["seconds"] = round(sum(known), 3) if len(known) == len(lengths) else None
+    return found
 
 
 def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, Any]]:
-    """What parts of a run's data hold; of local recordings the headers alone are read.
+    """What parts of a run's data hold, without reading sound.
 
     Args:
         run: with what its targets learn from the training part filled in.
         parts: the indices of each part.
 
     Returns:
-        For each part `recordings`, `groups`, `seconds` of sound (`None` where that would cost requests), `known` (for
-        each output a few words with its unit) and `spread` (for each output `space`, `unit`, `counts`, and the `edges`
-        of a histogram or the `names` of what was counted; the same in every part).
+        For each part `recordings`, `groups`, `known` (for each output a few words with its unit) and `spread` (for each
+        output `space`, `unit`, `counts`, and the `edges` of a histogram or the `names` of what was counted; the same in
+        every part).
 
     Raises:
         ValueError: a value that a target cannot hold.
@@ -40,11 +46,9 @@ def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, A
     found: dict[str, dict[str, Any]] = {}
     for part, indices in parts.items():
         told = [source.describe(i) for i in indices]
-        seconds = [length for i in indices if (length := source.seconds(i)) is not None]
         found[part] = {
             "recordings": len(told),
             "groups": len({run.group_of(one) for one in told}),
-            "seconds": round(sum(seconds), 3) if len(seconds) == len(told) else None,
             "known": {},
             "spread": {},
         }

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from ..component import Section
+from ..device import Name
 
 
 class Optimizer(Section):
@@ -75,7 +76,7 @@ class Training(Section):
 class Hardware(Section):
     """What computes, and how exactly."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Name = "auto"
     """`auto` takes cuda, then mps, then cpu, and says so."""
     precision: Literal["fp32", "bf16", "fp16", "auto"] | None = None
     """Arithmetic of the backbone in training; features and losses are always float32. By default fp16 on cuda and fp32

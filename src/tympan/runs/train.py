@@ -14,17 +14,17 @@ from .. import memory
 from ..data import storage
 from ..data.split import Parts, record
 from ..device import device
-from ..reports import card, page
+from ..reports import page
 from ..serving.artifact import Artifact
 from . import folder as folders
 from . import parts as parts_of
-from . import probe, worst
-from .again import losses
-from .evaluate import Evaluation, Metrics, evaluate, pool, write
+from . import probe
+from .evaluate import Evaluation, Metrics, pool, write
 from .finetune import judged
 from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run
+from .score import publish, score
 from .trainer import Trained, fit
 
 _STAGES: tuple[str, ...] = ("prepare", "train", "evaluate")
@@ -149,13 +149,8 @@ def _member(
     prepared = prepare(run, parts)
     kept = record(run.data, parts, run.split, run.seed)
     storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    resolved = dump(prepared.run)
-    storage.write_text(folder / "run.yaml", resolved)
-    alarms: list[str] = []
-    doubts: list[str] = []
-    begun_with = run.checkpoint.load_from_checkpoint
-    if begun_with and Path(begun_with).expanduser().exists():  # else `fit` refuses it
-        alarms, doubts = judged(begun_with, run, kept)
+    storage.write_text(folder / "run.yaml", dump(prepared.run))
+    alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
     notes = [*doubts, *notes]
@@ -177,16 +172,12 @@ def _member(
         _same(prepared, trained, artifact)
     artifact.pipeline.to(chosen)
     heard = ("validation", "test") if run.test else ("validation",)
-    found = evaluate(prepared, artifact, heard, run.training.batch_size)
-    artifact = artifact.told(losses=losses(artifact, found))
-    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
-    worst.write(folder, prepared, found, run.logging.worst_examples)
+    found, metrics, artifact = score(folder, prepared, artifact, heard)
     clock.append(time.time())
     times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
     data = parts_of.describe(prepared)
     folders.summarise(folder, run, [trained], times, notes, alarms, str(chosen), data, str(artifact))
-    artifact.describe(folder / "model", card.card(artifact, metrics, resolved, [*alarms, *notes]))
-    page.write(folder)
+    publish(folder, artifact, metrics)
     return _Member(trained, found, metrics, times, data, alarms, doubts)
 
 

@@ -1,0 +1,37 @@
+"""A trained run's artifact -> its figures, and what people read of them: the same after training and ever after."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..pipeline import Part
+from ..reports import card, page
+from ..serving.artifact import Artifact
+from . import folder as folders
+from . import worst
+from .evaluate import Evaluation, Metrics, evaluate, write
+from .prepare import Prepared
+
+
+def score(
+    folder: Path, prepared: Prepared, artifact: Artifact, parts: Sequence[Part]
+) -> tuple[dict[str, Evaluation], Metrics, Artifact]:
+    """Evaluate on parts of a run's data; metrics, predictions and the worst answers are written into its folder.
+
+    Returns:
+        What was found in each part, the metrics, and the artifact with the loss of the test part, if that was heard.
+    """
+    run = prepared.run
+    found = evaluate(prepared, artifact, parts, run.training.batch_size)
+    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
+    worst.write(folder, prepared, found, run.logging.worst_examples)
+    test = {"test": found["test"].loss} if "test" in found else {}
+    return found, metrics, artifact.told(losses={**artifact.config.provenance.get("losses", {}), **test})
+
+
+def publish(folder: Path, artifact: Artifact, metrics: Metrics) -> None:
+    """Write the artifact's config.json and card, and the page, from what the run's folder holds."""
+    told = folders.summary(folder)
+    resolved = (folder / "run.yaml").read_text(encoding="utf-8")
+    notes = [*told.get("alarms", []), *told["notes"]]
+    artifact.describe(folder / "model", card.card(artifact, metrics, resolved, notes))
+    page.write(folder)
