@@ -178,16 +178,20 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
     seen: dict[str, str] = {}
     for name, output in outputs.items():
         target = output.target
-        choices: list[tuple[Component, frozenset[str]]] = [(output.criterion, frozenset({output.criterion.space}))]
         figures = [m for part in PARTS for m in output.figures(part)]
-        choices += [(metric, metric.spaces) for metric in figures]
-        for choice, spaces in choices:
-            if target.space not in spaces:
+        choices: list[tuple[Component, frozenset[str], str]] = [
+            (output.criterion, frozenset({output.criterion.space}), target.loss_space or target.space)
+        ]
+        choices += [(metric, frozenset(metric.spaces), target.space) for metric in figures]
+        for choice, spaces, space in choices:
+            if space not in spaces:
                 raise ValueError(
                     f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
-                    f"and target {target.type!r} is {target.space}"
+                    f"and target {target.type!r} is {space}"
                 )
         for metric in figures:
+            if metric.timed and not target.rate:
+                raise ValueError(f"metric {metric.type!r} is of signals over time, and target {name!r} has no rate")
             if metric.once_per_clip and target.rate:
                 raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
         for column in target.outputs:

@@ -99,6 +99,17 @@ class Source(Component):
         """The unit of each value whose unit is known."""
         return {}
 
+    @property
+    def rates(self) -> dict[str, float]:
+        """Values per second (Hz) of each value that is a signal; a value that is not named is one for the recording."""
+        return {}
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The kinds of group over which an interval is drawn, and by the first of which figures of signals are averaged
+        before they are averaged over the corpus: `(listener, song)`; by default the group that a split keeps whole."""
+        return (self.group,) if self.group else ()
+
     @abstractmethod
     def __len__(self) -> int: ...
 

@@ -19,6 +19,20 @@ class Model(Component):
     hears_padding: ClassVar[bool] = False
     """Whether the amount of padding can change what is said of a clip (image networks)."""
 
+    @property
+    def autoregressive(self) -> bool:
+        """Whether the model also hears its own past predictions, and so answers one frame of the target at a time.
+
+        Its embedding is then at the target's rate, and its module has three methods in place of one:
+
+        - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the target
+          one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
+        - `start(x, real) -> state`: everything that depends on the sound alone;
+        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)`, `known (batch,)`;
+          the embedding `(batch, width)` equals that of `forward` within 1e-5.
+        """
+        return False
+
     @abstractmethod
     def build(self, features: Signal, target: Signal) -> "tuple[nn.Module, Signal]":
         """The module, and the Signal of its embedding.

@@ -25,6 +25,8 @@ class Target(Component):
 
     packages: ClassVar[tuple[str, ...]] = ("tympan.objectives.targets",)
     space: ClassVar[Space]
+    loss_space: ClassVar[Space | None] = None
+    """The space of the losses that it is for, where they see other numbers than metrics do; by default `space`."""
     default_loss: ClassVar[str]
     default_metrics: ClassVar[tuple[str, ...]]
 
@@ -134,6 +136,9 @@ class Metric(Component):
     higher_is_better: ClassVar[bool]
     once_per_clip: ClassVar[bool] = False
     """Whether it ranks recordings, and so is only for targets without a rate."""
+    timed: ClassVar[bool] = False
+    """Whether it looks at the order of frames, and so is only for targets with a rate: its `row` has one more argument,
+    the `rate` (Hz), and is given every frame of the recording, NaN in `truth` where it is unknown."""
 
     @abstractmethod
     def row(
