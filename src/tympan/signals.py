@@ -112,15 +112,19 @@ def resample(x: Float[np.ndarray, " frames"], old: float, new: float) -> Float[n
     taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
     padded = np.pad(bridge(x), len(taps), mode="reflect", reflect_type="odd")
     at = np.arange(math.ceil(len(x) * new / old - 1e-6)) * (old / new)  # in old frames
+    nearest = np.rint(at).astype(int)
+    # Rates with a small ratio have few places between two frames, each with its weights.
+    away, place = np.unique(np.round(nearest - at, 9), return_inverse=True)
     values = np.empty(len(at))
-    step = max(1, 2**20 // len(taps))  # new frames at once, for the sake of memory
-    for begin in range(0, len(at), step):
-        some = at[begin : begin + step]
-        near = np.rint(some).astype(int)[:, None] + taps
-        away = near - some[:, None]
-        window = np.i0(8.0 * np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None)))  # -80 dB beyond the flank
-        weights = np.sinc(cutoff * away) * window
-        values[begin : begin + step] = (padded[near + len(taps)] * weights).sum(1) / weights.sum(1)
+    step = max(1, 2**20 // len(taps))  # places or new frames at once, for the sake of memory
+    for begin in range(0, len(away), step):
+        off = away[begin : begin + step, None] + taps
+        window = np.i0(8.0 * np.sqrt(np.clip(1 - (off / reach) ** 2, 0, None)))  # -80 dB beyond the flank
+        weights = np.sinc(cutoff * off) * window
+        weights /= weights.sum(1, keepdims=True)
+        for some in np.array_split(np.flatnonzero((place >= begin) & (place < begin + step)), max(1, len(at) // step)):
+            near = nearest[some, None] + taps + len(taps)
+            values[some] = (padded[near] * weights[place[some] - begin]).sum(1)
     values[~_mostly_known(~np.isnan(x), at, max(1.0, old / new))] = np.nan
     return values
 

@@ -1,6 +1,7 @@
 """What every dataset promises, for every file in the directory, on the tiny corpus of its name in tests/corpora."""
 
 import importlib
+import json
 import re
 import shutil
 import uuid
@@ -29,10 +30,16 @@ def fabricate(name, folder, uri=None):
         for file in folder.rglob("*"):
             if file.is_file():
                 storage.write_bytes(storage.join(uri, file.relative_to(folder).as_posix()), file.read_bytes())
-        config = {k: v.replace(str(folder), uri) if isinstance(v, str) else v for k, v in config.items()}
-        assert any(uri in str(v) for v in config.values())
+        config = json.loads(json.dumps(config).replace(str(folder), uri))
+        assert uri in str(config)
         shutil.rmtree(folder)
     return Dataset.model_validate({"type": name, **config})
+
+
+def changed(source, **fields):
+    """The same source with other fields; of a mixture its corpora too, which have them from it."""
+    sources = {name: own.model_copy(update=fields) for name, (own, _) in source.corpora.items()}
+    return source.model_copy(update={**fields, **({"sources": sources} if sources else {})})
 
 
 @pytest.fixture
@@ -85,7 +92,7 @@ class _Clips(torch.utils.data.Dataset):
 
 
 def test_examples_do_not_depend_on_forked_workers(name, source):
-    clips = _Clips(source.model_copy(update={"crop": "random"}))
+    clips = _Clips(changed(source, crop="random"))
     for i, example in enumerate(torch.utils.data.DataLoader(clips, None, num_workers=2)):
         same(example, clips[i])
 
@@ -124,7 +131,7 @@ def test_declared_rate_is_true(name, source):
         spectrum = np.abs(np.fft.rfft(waveform[0] * np.hanning(waveform.shape[1]), 1 << 16))
         return spectrum.argmax() * rate / (1 << 16)
 
-    faster = source.model_copy(update={"sample_rate": 2 * source.sample_rate})
+    faster = changed(source, sample_rate=2 * source.sample_rate)
     for i in range(len(source)):
         slow, fast = source[i].waveform, faster[i].waveform
         assert abs(fast.shape[1] - 2 * slow.shape[1]) <= 2
@@ -133,7 +140,7 @@ def test_declared_rate_is_true(name, source):
 
 @pytest.mark.parametrize("crop", ["start", "onset", "random", "all"])
 def test_a_clip_is_part_of_the_whole_with_and_without_a_cache(name, crop, source):
-    source = source.model_copy(update={"crop": crop})
+    source = changed(source, crop=crop)
     lengths = []
     for i in range(len(source)):
         whole = source[i].waveform
@@ -148,7 +155,7 @@ def test_a_clip_is_part_of_the_whole_with_and_without_a_cache(name, crop, source
                 assert places[0] == onset(whole, float(source.sample_rate))
             lengths.append(clip.waveform.shape[1])
             if isinstance(source, Recordings):
-                kept = source.model_copy(update={"cache": not source.cache}).clip(i, epoch, 5)
+                kept = changed(source, cache=not source.cache).clip(i, epoch, 5)
                 assert (kept.id, kept.values, kept.waveform.shape) == (clip.id, clip.values, clip.waveform.shape)
                 np.testing.assert_allclose(kept.waveform, clip.waveform, atol=1e-3)
     assert max(lengths) == source.audio.frames

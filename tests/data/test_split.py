@@ -247,3 +247,102 @@ def test_the_record_holds_ids_groups_counts_seed_and_its_own_hash():
     text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert digest == hashlib.sha256(text.encode()).hexdigest()
     assert record(own, split(own, Split(), 4), Split(seed=9), 4)["seed"] == 9
+
+
+class Heard(Source):
+    """A source without sound: the song and the listener of each recording."""
+
+    sample_rate: int = 8000
+    duration: float = 1.0
+    pairs: list[tuple[str, str]]
+    ratios: tuple[float, float, float] | None = None
+    chance: int | None = None
+
+    @property
+    def type(self):
+        return "heard"
+
+    @property
+    def group(self):
+        return "song"
+
+    @property
+    def clusters(self):
+        return ("listener", "song")
+
+    @property
+    def own_ratios(self):
+        return self.ratios
+
+    @property
+    def own_seed(self):
+        return self.chance
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        return Example(np.zeros((1, 8), np.float32), {}, str(index))
+
+    def describe(self, index):
+        song, listener = self.pairs[index]
+        return Description(f"{song}-{listener}", {"song": song, "listener": listener})
+
+
+def heard(songs=20, listeners=10, **fields):
+    return Heard(pairs=[(f"s{s}", f"l{n}") for s in range(songs) for n in range(listeners)], **fields)
+
+
+def of(source, indices, which):
+    return {source.pairs[i][which] for i in indices}
+
+
+@pytest.mark.parametrize(("protocol", "kept"), [("unseen_song", (0,)), ("unseen_listener", (1,))])
+def test_one_kind_of_group_is_unseen_and_every_recording_is_used(protocol, kept):
+    source = heard()
+    parts = split(source, Split.model_validate(protocol), 1)
+    assert sorted(parts.train + parts.validation + parts.test) == list(range(200))
+    for which in kept:
+        assert not of(source, parts.train, which) & of(source, parts.test, which)
+        assert not of(source, parts.train, which) & of(source, parts.validation, which)
+    assert of(source, parts.train, 1 - kept[0]) & of(source, parts.test, 1 - kept[0])
+
+
+def test_with_both_unseen_a_part_has_the_pairs_of_its_own_songs_and_listeners():
+    source = heard()
+    with pytest.warns(AssumptionWarning, match=r"of 200 recordings have groups \(song and listener\) of different"):
+        parts = split(source, Split.model_validate({"protocol": "unseen_both", "ratios": (0.6, 0.2, 0.2)}), 1)
+    for which in (0, 1):
+        train, validation, test = (of(source, own, which) for own in (parts.train, parts.validation, parts.test))
+        assert not train & test and not train & validation and not validation & test
+    assert [len(own) for own in (parts.train, parts.validation, parts.test)] == [12 * 6, 4 * 2, 4 * 2]
+    told = record(source, parts, Split(protocol="unseen_both"), 1)
+    assert told["test"]["groups"] == 6 and {"song", "listener"} == {n.split()[0] for n in told["test"]["group_names"]}
+
+
+def test_an_ordered_split_is_the_order_and_says_what_leaks():
+    source = heard()
+    with pytest.warns(AssumptionWarning, match="10 of the 10 listeners of the test part are in training too"):
+        parts = split(source, Split.model_validate("ordered"), 1)
+    assert parts == Parts(list(range(160)), list(range(160, 180)), list(range(180, 200)))
+
+
+def test_a_corpus_has_ratios_and_a_seed_of_its_own_which_the_configuration_may_change():
+    source = heard(ratios=(0.5, 0.25, 0.25), chance=7)
+    parts = split(source, Split(), 1)
+    assert len(of(source, parts.train, 0)) == 10 and parts == split(source, Split(), 2)
+    assert parts != split(source, Split(seed=8), 1)
+    assert len(of(source, split(source, Split(ratios=(0.8, 0.1, 0.1)), 1).train, 0)) == 16
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"protocol": "unseen_song", "group": "listener"},
+        {"protocol": "unseen_both", "folds": 3},
+        {"protocol": "ordered", "stratify": "label"},
+    ],
+)
+def test_a_protocol_that_another_field_contradicts_is_refused(fields):
+    with pytest.raises(ValidationError, match=r"leave|group is for"):
+        Split.model_validate(fields)

@@ -1,7 +1,7 @@
 """Where examples come from: recordings and synthesizers behind one interface."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,7 +12,7 @@ from ..signals import Length, Signal, samples
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
 Values = Mapping[str, Any]
 """What is known of an example by name: a number, a text, or an array `(frames,)`; NaN or a missing name is unknown."""
@@ -105,6 +105,22 @@ class Source(Component):
         return {}
 
     @property
+    def own_ratios(self) -> tuple[float, float, float] | None:
+        """The shares of groups in training, validation and test that the corpus itself asks for; none by default."""
+        return None
+
+    @property
+    def own_seed(self) -> int | None:
+        """The seed of the corpus' own split; the run's by default."""
+        return None
+
+    @property
+    def corpora(self) -> "Mapping[str, tuple[Source, tuple[str, ...]]]":
+        """The corpora of a mixture by name, which `groups["corpus"]` of an example names, and the parts of the split
+        that each has a share in; none by default."""
+        return {}
+
+    @property
     def clusters(self) -> tuple[str, ...]:
         """The kinds of group over which an interval is drawn, and by the first of which figures of signals are averaged
         before they are averaged over the corpus: `(listener, song)`; by default the group that a split keeps whole."""
@@ -146,6 +162,12 @@ class Source(Component):
     def values(self, index: int) -> Values:
         """What is known of example `index`; overridden where that needs no sound."""
         return self[index].values
+
+    def order(self, part: Sequence[int], seed: int, epoch: int, batch_size: int) -> "Int[np.ndarray, 'examples']":
+        """The order in which an epoch of training goes through the examples of a part: pure in (seed, epoch)."""
+        import numpy as np
+
+        return np.random.default_rng((seed, epoch)).permutation(np.asarray(part, np.int64))
 
     def references(self, example: Example) -> dict[str, Values]:
         """Answers by those who know more than a model hears, by name (a closed-form inverse); none by default."""

@@ -15,12 +15,6 @@ Encode = Callable[[Example], dict[str, Tensor]]
 """Values of an example -> the encoded target `(channels, frames)` of each output."""
 
 
-def plan(part: Sequence[int], seed: int, epoch: int, shuffle: bool = True) -> Int[np.ndarray, "examples"]:
-    """The order in which an epoch goes through the examples of a part: pure in (seed, epoch)."""
-    order = np.asarray(part, np.int64)
-    return np.random.default_rng((seed, epoch)).permutation(order) if shuffle else order
-
-
 class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     """The plans of all epochs laid end to end: position alone decides epoch and example.
 
@@ -28,10 +22,17 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, source: Source, part: Sequence[int], encode: Encode, seed: int = 0, epochs: int = 1, shuffle: bool = True
+        self,
+        source: Source,
+        part: Sequence[int],
+        encode: Encode,
+        seed: int = 0,
+        epochs: int = 1,
+        shuffle: bool = True,
+        batch_size: int = 1,
     ) -> None:
         self.source, self.part, self.encode = source, list(part), encode
-        self.seed, self.epochs, self.shuffle = seed, epochs, shuffle
+        self.seed, self.epochs, self.shuffle, self.batch_size = seed, epochs, shuffle, batch_size
         self._plan: tuple[int, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -40,7 +41,8 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, place = divmod(position, len(self.part))
         if self._plan is None or self._plan[0] != epoch:
-            self._plan = epoch, plan(self.part, self.seed, epoch, self.shuffle)
+            order = self.source.order(self.part, self.seed, epoch, self.batch_size) if self.shuffle else self.part
+            self._plan = epoch, np.asarray(order)
         index = int(self._plan[1][place])
         example = self.source.clip(index, epoch, self.seed)
         return {

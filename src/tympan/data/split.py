@@ -4,28 +4,40 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import numpy as np
-from jaxtyping import Float
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from ..component import Section, assume, did_you_mean
-from . import Description, Source
-from .table import some
+from ..component import Section, assume
+from . import Source
+from .groups import Draw
 
 _PARTS = ("train", "validation", "test")
-_CLASSES = 50  # more different values than this are a quantity, not classes
+
+
+Protocol = Literal["group", "unseen_song", "unseen_listener", "unseen_both", "ordered"]
+Ratios = tuple[float, float, float]
+
+_KINDS = {"unseen_song": ("song",), "unseen_listener": ("listener",), "unseen_both": ("song", "listener")}
+_RATIOS: Ratios = (0.8, 0.1, 0.1)
 
 
 class Split(Section):
     """Which recordings are learned from, which choose the checkpoint, and which are measured on at the end.
 
-    Ratios count groups (subjects, drums, songs), not recordings, and nobody is in two parts.
+    Ratios count groups (subjects, drums, songs), not recordings, and nobody is in two parts. The name of a protocol
+    alone will do: `split: unseen_both`.
     """
 
-    ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    """Shares of the groups in training, validation and test, where the corpus does not say."""
+    protocol: Protocol = "group"
+    """What is new in validation and test: a group of the kind below; a song; a listener; both, which leaves out the
+    recordings whose song and listener fall into different parts. `ordered` takes the recordings in their order instead,
+    and so lets songs and listeners be in several parts."""
+    ratios: Ratios | None = None
+    """Shares of the groups in training, validation and test, where the corpus does not say; by default the corpus' own
+    `split_ratios`, else 0.8, 0.1, 0.1."""
     validation: float | Literal["none"] | None = None
     """Share of the groups drawn for validation, out of the corpus' own training part where it has one; by default the
     second of `ratios`. `none`: all of it is trained on."""
@@ -36,16 +48,30 @@ class Split(Section):
     folds: int | None = Field(default=None, ge=2)
     """Number of folds in a cross-validation, over everything, whatever parts the corpus has."""
     seed: int | None = Field(default=None, ge=0)
-    """Decides the draw; by default the run's own."""
+    """Decides the draw; by default the corpus' own, or the run's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _protocol_alone(cls, value: Any) -> Any:
+        return {"protocol": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(core_schema), {"enum": list(get_args(Protocol))}]}
 
     @model_validator(mode="after")
-    def _shares(self) -> "Split":
-        if min(self.ratios) < 0 or abs(sum(self.ratios) - 1) > 1e-6 or self.ratios[0] == 0:
-            raise ValueError(f"ratios are three shares that add up to 1, training's above 0, not {self.ratios}")
-        if not 0 <= self.share < 1 - self.ratios[2]:
-            raise ValueError(
-                f"validation: {self.validation} leaves nothing to train on beside {self.ratios[2]} for test"
-            )
+    def _fits(self) -> "Split":
+        ratios = self.ratios or _RATIOS
+        if min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-6 or ratios[0] == 0:
+            raise ValueError(f"ratios are three shares that add up to 1, training's above 0, not {ratios}")
+        if not 0 <= self.share < 1 - ratios[2]:
+            raise ValueError(f"validation: {self.validation} leaves nothing to train on beside {ratios[2]} for test")
+        if self.group and self.protocol != "group":
+            raise ValueError(f"group is for protocol group; {self.protocol} says itself what is kept whole")
+        if self.stratify and self.protocol == "ordered":
+            raise ValueError("stratify has no part in an ordered split; leave it out, or take another protocol")
+        if self.folds and self.protocol in ("unseen_both", "ordered"):
+            raise ValueError(f"folds divide one kind of group, and protocol {self.protocol} does not; leave one out")
         return self
 
     @property
@@ -53,7 +79,24 @@ class Split(Section):
         """The share of the groups that is drawn for validation; 0 for none."""
         if self.validation == "none":
             return 0.0
-        return self.ratios[1] if self.validation is None else self.validation
+        return (self.ratios or _RATIOS)[1] if self.validation is None else self.validation
+
+    @property
+    def shares(self) -> Ratios:
+        """The shares of the groups in training, validation and test."""
+        test = (self.ratios or _RATIOS)[2]
+        return (1 - self.share - test, self.share, test)
+
+    def kinds(self, source: Source) -> tuple[str | None, ...]:
+        """The kinds of group that are kept whole; `None` is each recording."""
+        if self.protocol == "ordered":
+            return (None,)
+        return _KINDS.get(self.protocol, (self.group or source.group,))
+
+    def of(self, corpus: Source) -> "Split":
+        """The same, with the ratios and the seed of a corpus where it has its own and this says nothing."""
+        seed = corpus.own_seed if self.seed is None else self.seed
+        return Split.model_validate({**self.model_dump(), "ratios": self.ratios or corpus.own_ratios, "seed": seed})
 
 
 @dataclass(frozen=True)
@@ -68,39 +111,81 @@ class Parts:
 def split(source: Source, config: Split, seed: int) -> Parts:
     """Divide a source as its corpus says, and what the corpus leaves open by drawing groups.
 
-    The corpus' own test part is kept as it is. Validation is the corpus' own, or drawn from its training part.
+    The corpus' own test part is kept as it is. Validation is the corpus' own, or drawn from its training part. Of a
+    mixture each corpus is divided by itself.
 
     Args:
-        seed: the run's, where `config` has none.
+        seed: the run's, where neither `config` nor the corpus has one.
 
     Raises:
         ValueError: a group would be in two parts, or a part empty; the groups are named.
     """
-    draw = _Draw(source, config, seed)
-    own = {part: [i for i, d in enumerate(draw.descriptions) if d.part == part] for part in (*_PARTS, None)}
-    if config.validation == "none":
-        own["train"], own["validation"] = own["train"] + own["validation"], []
-    if len(own[None]) < len(draw.descriptions):
-        draw.refuse_shared(own)
-        if own["validation"] and (config.validation is not None or config.ratios != Split().ratios):
-            assume(f"{source.type} has a validation part of its own, which split.validation and ratios do not change")
-    test = own["test"]
-    train, validation = own["train"], own["validation"]
-    if train and not validation and config.share:
-        train, validation = draw(train, (1 - config.share, config.share))
-    if own[None]:
-        drawn = draw(own[None], (1 - config.share - config.ratios[2], config.share, config.ratios[2]))
-        train, validation, test = (a + b for a, b in zip((train, validation, test), drawn, strict=True))
-    parts = Parts(sorted(train), sorted(validation), sorted(test))
-    wanted = {"train": True, "validation": bool(config.share), "test": bool(config.ratios[2])}
-    empty = [part for part, indices in asdict(parts).items() if wanted[part] and not indices]
+    draw = Draw(source, config, seed)
+    inside: dict[str, list[int]] = {}
+    for i, description in enumerate(draw.descriptions):
+        inside.setdefault(description.groups.get("corpus", "") if source.corpora else "", []).append(i)
+    divided = []
+    for name, own in inside.items():
+        corpus, named = source.corpora.get(name, (source, _PARTS))
+        divided.append(_divide(draw, config.of(corpus), named, own, seed))
+    train, validation, test = (sorted(i for one in divided for i in one[p]) for p in range(3))
+    parts = Parts(train, validation, test)
+    wanted = config.of(source).shares
+    empty = [part for part, share, own in zip(_PARTS, wanted, (train, validation, test), strict=True)
+             if share and not own]  # fmt: skip
     if empty:
         raise ValueError(
             f"the {' and the '.join(empty)} part of {source.type} would be empty; "
             "add it to the corpus' own tables, or say 0 for it in split.ratios"
         )
-    draw.refuse_shared(asdict(parts))
+    if config.protocol == "ordered":
+        _tell_leaks(draw, source, parts)
+    else:
+        draw.refuse_shared(asdict(parts))
     return parts
+
+
+def _divide(
+    draw: Draw, config: Split, named: Sequence[str], indices: list[int], seed: int
+) -> tuple[list[int], list[int], list[int]]:
+    """The three parts of one corpus, which has a share in those that are named."""
+    own = {part: [i for i in indices if draw.descriptions[i].part == part] for part in (*named, None)}
+    own = {part: own.get(part, []) for part in (*_PARTS, None)}
+    shares: list[float] = [s if part in named else 0.0 for part, s in zip(_PARTS, config.shares, strict=True)]
+    if config.validation == "none":
+        own["train"], own["validation"] = own["train"] + own["validation"], []
+    if len(own[None]) < len(indices) and config.protocol != "ordered":
+        draw.refuse_shared(own)
+    if own["validation"] and (config.validation is not None or config.ratios not in (None, _RATIOS)):
+        assume("the corpus has a validation part of its own, which split.validation and ratios do not change")
+    divide = _ordered if config.protocol == "ordered" else draw
+    seed = seed if config.seed is None else config.seed
+    train, validation, test = own["train"], own["validation"], own["test"]
+    if train and not validation and shares[1]:
+        train, validation = divide(train, (1 - config.share, config.share), seed=seed)
+    if own[None]:
+        drawn = divide(own[None], [share / sum(shares) for share in shares], seed=seed)
+        train, validation, test = (a + b for a, b in zip((train, validation, test), drawn, strict=True))
+    return train, validation, test
+
+
+def _ordered(indices: list[int], shares: Sequence[float], seed: int) -> list[list[int]]:
+    """Parts one after the other, in the order of the corpus; the seed has no part in it."""
+    ends = [round(sum(shares[: p + 1]) * len(indices)) for p in range(len(shares))]
+    return [indices[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _tell_leaks(draw: Draw, source: Source, parts: Parts) -> None:
+    """Say how much of the test part was heard in training, since the order of a corpus keeps no group whole."""
+    of = [{k: d.groups[k] for k in source.clusters if k in d.groups} for d in draw.descriptions]
+    told = []
+    for kind in source.clusters:
+        heard, judged = ({of[i].get(kind) for i in own} - {None} for own in (parts.train, parts.test))
+        told.append(f"{len(heard & judged)} of the {len(judged)} {kind}s of the test part are in training too")
+    assume(
+        f"split: ordered keeps nothing whole: {' and '.join(told) or 'what belongs together may be in two parts'}, so "
+        "the figures say little about anything new; take unseen_song, unseen_listener or unseen_both"
+    )
 
 
 def folds(source: Source, config: Split, seed: int) -> list[Parts]:
@@ -113,9 +198,10 @@ def folds(source: Source, config: Split, seed: int) -> list[Parts]:
     """
     if config.folds is None:
         raise ValueError("split.folds says into how many parts a cross-validation divides; it is not set")
-    draw = _Draw(source, config, seed)
+    config, k = config.of(source), config.folds
+    draw = Draw(source, config, seed if config.seed is None else config.seed)
     everything = list(range(len(draw.descriptions)))
-    tests = draw(everything, [1 / config.folds] * config.folds)
+    tests = draw(everything, [1 / k] * k)
     parts = []
     for fold, test in enumerate(tests):
         rest = sorted(set(everything) - set(test))
@@ -126,108 +212,12 @@ def folds(source: Source, config: Split, seed: int) -> list[Parts]:
 
 def record(source: Source, parts: Parts, config: Split, seed: int) -> dict[str, Any]:
     """What `split.json` holds: ids and groups of each part, their counts, the seed, and a SHA-256 over all of it."""
-    draw = _Draw(source, config, seed)
+    config = config.of(source)
+    draw = Draw(source, config, seed if config.seed is None else config.seed)
     told: dict[str, Any] = {"source": source.type, "seed": draw.seed, "config": config.model_dump(mode="json")}
     for part, indices in asdict(parts).items():
-        groups = sorted({draw.groups[i] for i in indices})
+        groups = draw.names(indices)
         ids = [draw.descriptions[i].id for i in indices]
         told[part] = {"recordings": len(ids), "groups": len(groups), "group_names": groups, "ids": ids}
     text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {**told, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
-class _Draw:
-    """Descriptions, groups and classes of a source, and draws of whole groups from them."""
-
-    def __init__(self, source: Source, config: Split, seed: int) -> None:
-        self.descriptions = [source.describe(i) for i in range(len(source))]
-        self.kind = config.group or source.group
-        self.groups = [self._group(d) for d in self.descriptions]
-        self.seed = seed if config.seed is None else config.seed
-        self.weights = self._weights(source, config.stratify)
-
-    def _group(self, description: Description) -> str:
-        if self.kind is None:
-            return description.id
-        if self.kind not in description.groups:
-            there = list(description.groups)
-            raise ValueError(
-                f"{description.id} has no group {self.kind!r} to split by; it has: {', '.join(there) or 'none'}"
-                f"{did_you_mean(self.kind, there)}"
-            )
-        return description.groups[self.kind]
-
-    def _weights(self, source: Source, stratify: str | None) -> Float[np.ndarray, "recordings classes"]:
-        """Of each recording: 1, so that parts have equally many, and 1 for its class."""
-        each = np.ones((len(self.groups), 1))
-        if stratify is None:
-            return each
-        labels = [source.values(i).get(stratify) for i in range(len(self.groups))]
-        if any(label is not None and np.ndim(label) for label in labels):
-            raise ValueError(f"split.stratify: {stratify!r} is a signal, not a class of each recording")
-        texts = ["" if label is None or label != label else str(label) for label in labels]
-        classes = sorted({*texts} - {""})
-        if not 0 < len(classes) <= _CLASSES:
-            raise ValueError(
-                f"split.stratify: {stratify!r} has {len(classes)} different values over {len(texts)} recordings; "
-                f"name a value with 1 to {_CLASSES} classes"
-            )
-        return np.hstack([each, np.array(texts)[:, None] == np.array(classes)])
-
-    def __call__(self, indices: list[int], shares: Sequence[float], stream: int = 0) -> list[list[int]]:
-        """Divide recordings into parts of whole groups, whose numbers of groups are in proportion to the shares."""
-        members: dict[str, list[int]] = {}
-        for i in indices:
-            members.setdefault(self.groups[i], []).append(i)
-        names = sorted(members)  # so that the order of a table does not matter
-        np.random.default_rng((self.seed, stream)).shuffle(names)
-        sizes = self._sizes(names, shares)
-        weights = np.array([self.weights[members[name]].sum(0) for name in names])
-        parts = _deal(weights, sizes) if self.weights.shape[1] > 1 else np.repeat(np.arange(len(sizes)), sizes)
-        return [
-            [i for name, part in zip(names, parts, strict=True) if part == p for i in members[name]]
-            for p in range(len(sizes))
-        ]
-
-    def _sizes(self, names: list[str], shares: Sequence[float]) -> list[int]:
-        """Numbers of groups, at least one where there is a share; the largest remainders are rounded up."""
-        n, used = len(names), sum(share > 0 for share in shares)
-        if n < used:
-            raise ValueError(
-                f"{n} {self.kind or 'recordings'} ({some(sorted(names))}) cannot be divided into {used} parts; "
-                "add more, or ask for fewer parts (split.validation: none, fewer split.folds)"
-            )
-        exact = [max(n * share, 1.0) if share > 0 else 0.0 for share in shares]
-        sizes = [int(x + 1e-9) for x in exact]
-        while sum(sizes) < n:
-            sizes[int(np.argmax([x - size if x else -np.inf for x, size in zip(exact, sizes, strict=True)]))] += 1
-        while sum(sizes) > n:
-            sizes[int(np.argmax(sizes))] -= 1
-        return sizes
-
-    def refuse_shared(self, parts: dict[Any, list[int]]) -> None:
-        """Refuse a group that is in two parts."""
-        within = {part: {self.groups[i] for i in indices} for part, indices in parts.items() if part}
-        for a, b in (("train", "test"), ("train", "validation"), ("validation", "test")):
-            shared = sorted(within[a] & within[b])
-            if shared:
-                raise ValueError(
-                    f"{self.kind or 'recording'} {some(shared)}: {len(shared)} in all, both in {a} and in {b}; move "
-                    "all recordings of each into one part, else the score says nothing about anybody new"
-                )
-
-
-def _deal(weights: Float[np.ndarray, "groups classes"], sizes: list[int]) -> list[int]:
-    """Put groups one by one where their classes are missing most: Sechidis et al. 2011, for groups, of given sizes.
-
-    Each class counts by its shares; the squared distance from the wanted shares is what is kept small.
-    """
-    share = weights / np.maximum(weights.sum(0), 1)
-    missing = np.outer(np.array(sizes) / sum(sizes), np.ones(share.shape[1]))
-    left, parts = list(sizes), [0] * len(share)
-    for group in np.argsort(-(share**2).sum(1), kind="stable"):  # the rarest and the largest first
-        gain = [missing[p] @ share[group] if left[p] else -np.inf for p in range(len(sizes))]
-        part = int(np.argmax(gain))
-        parts[group], left[part] = part, left[part] - 1
-        missing[part] -= share[group]
-    return parts

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 Space = Literal["real", "binary", "class"]
 """What numbers a target has: real quantities, yes or no for each label, or one class of several."""
 
+RATES = ("native", "features", "audio")
+"""The rates that a configuration may name, and a run replaces by their hertz."""
+
+
+def _named_rates(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"enum": list(RATES)})
+
 
 class Target(Component):
     """The quantity predicted: how it is encoded for the loss and decoded for people."""
@@ -30,8 +37,9 @@ class Target(Component):
     default_loss: ClassVar[str]
     default_metrics: ClassVar[tuple[str, ...]]
 
-    rate: float | None = Field(default=None, gt=0)
-    """Values per second (Hz); by default one value per clip."""
+    rate: float | None = Field(default=None, gt=0, json_schema_extra=_named_rates)
+    """Values per second (Hz); by default one value per clip. A configuration may also name it: `native` is the data's
+    own, `features` that of the features' frames, `audio` the sound's."""
 
     @property
     @abstractmethod

@@ -57,8 +57,8 @@ def make(run: Run) -> Path:
 def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
     """What a reader of the figures must know of the split; `member` names one of several trainings."""
     said = []
-    kind = run.split.group or run.data.group
-    together = f"no {kind} is in two parts" if kind else "every recording is by itself"
+    kinds = [kind for kind in run.split.kinds(run.data) if kind]
+    together = f"no {' and no '.join(kinds)} is in two parts" if kinds else "every recording is by itself"
     if member:
         said.append(f"{member} is one of several trainings, whose joint figures are in the folder above; {together}.")
         if not run.test:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..objectives import Target
-from .prepare import Prepared
+from .prepare import Prepared, known
 from .run import Run
 
 _BINS = 16
@@ -42,7 +42,7 @@ def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, A
     """
     source = run.data
     targets = [output.target for output in run.outputs.values()]
-    values = {part: [source.values(i) for i in indices] for part, indices in parts.items()}
+    values = {part: known(run, indices) for part, indices in parts.items()}
     found: dict[str, dict[str, Any]] = {}
     for part, indices in parts.items():
         told = [source.describe(i) for i in indices]
@@ -56,9 +56,9 @@ def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, A
         truth = {part: [target.truth(target.encode(v)[None]) for v in own] for part, own in values.items()}
         for name in target.outputs:
             numbers = {part: [one[name].ravel() for one in own] for part, own in truth.items()}
-            known = {part: _known(own) for part, own in numbers.items()}
-            edges = _edges(np.concatenate([np.empty(0), *known.values()])) if target.space == "real" else None
-            for part, own in known.items():
+            said = {part: _known(own) for part, own in numbers.items()}
+            edges = _edges(np.concatenate([np.empty(0), *said.values()])) if target.space == "real" else None
+            for part, own in said.items():
                 lost = sum(bool(np.isnan(one).all()) for one in numbers[part])
                 found[part]["known"][name] = _words(target, name, own, lost)
                 found[part]["spread"][name] = _spread(target, name, own, edges)

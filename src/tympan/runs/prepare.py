@@ -1,7 +1,8 @@
 """A run made ready: parts, what is learned from the training part, datasets, and the pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ..component import did_you_mean
-from ..data import Example, Source
+from ..data import Example, Source, Values
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening
+from .rates import AtRate
 from .run import Run
 
 
@@ -24,12 +26,13 @@ class Encode:
     """The values of an example -> the encoded target of each output; picklable, for workers."""
 
     targets: Mapping[str, Target]
+    at_rate: AtRate
 
     def __call__(self, example: Example) -> dict[str, Tensor]:
         try:
+            values = self.at_rate(example.values, example.groups.get("corpus", ""))
             return {
-                name: self._from(target.encode(example.values), target, example.start)
-                for name, target in self.targets.items()
+                name: self._from(target.encode(values), target, example.start) for name, target in self.targets.items()
             }
         except ValueError as error:
             raise ValueError(f"{example.id}: {error}") from error
@@ -55,12 +58,14 @@ class Prepared:
 
     def __post_init__(self) -> None:
         self.source = self.run.data
-        self.encode = Encode({name: output.target for name, output in self.run.outputs.items()})
+        targets = {name: output.target for name, output in self.run.outputs.items()}
+        self.encode = Encode(targets, AtRate.of(self.source, targets))
 
     def clips(self, part: str, epochs: int = 1, shuffle: bool = False) -> Clips:
         """A part as a dataset of clips, for `epochs` epochs laid end to end."""
         indices = getattr(self.parts, part)
-        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle)
+        batch_size = self.run.training.batch_size
+        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size)
 
     @property
     def collate(self) -> Collate:
@@ -100,17 +105,24 @@ def _portable(source: Source) -> dict[str, Any]:
     return {k: PurePosixPath(v).name if isinstance(v, str) and "/" in v else v for k, v in told.items()}
 
 
+def known(run: Run, indices: Sequence[int]) -> list[Values]:
+    """What is known of recordings, at the rates of the run's targets; no sound is read where the source needs none."""
+    at_rate = AtRate.of(run.data, {name: output.target for name, output in run.outputs.items()})
+    corpus = [run.data.describe(i).groups.get("corpus", "") for i in indices] if run.data.corpora else repeat("")
+    return [at_rate(run.data.values(i), of) for i, of in zip(indices, corpus, strict=False)]
+
+
 def prepare(run: Run, parts: Parts) -> Prepared:
     """Fit what is fitted on the training part alone.
 
     Raises:
         ValueError: the training part does not hold what a target needs.
     """
-    values = [run.data.values(i) for i in parts.train]
-    known = list(dict.fromkeys(name for v in values for name in v))
+    values = known(run, parts.train)
+    names = list(dict.fromkeys(name for v in values for name in v))
     outputs: dict[str, Output] = {}
     for name, output in run.outputs.items():
-        _fits(run, output.target, known)
+        _fits(run, output.target, names)
         target = output.target.fit(values)
         loss: Loss = output.criterion
         if type(loss).fit is not Loss.fit:

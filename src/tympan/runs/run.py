@@ -13,9 +13,10 @@ from ..data.split import Parts, Split, folds, split
 from ..features import Feature
 from ..head import Head
 from ..models import Model
-from ..objectives import Loss, Target
+from ..objectives import RATES, Loss, Target
 from ..pipeline import Metrics, Output
 from .conflicts import conflicts
+from .rates import named
 from .sections import Checkpoint, Hardware, Loader, Logging, Optimizer, Training
 
 
@@ -91,7 +92,7 @@ class Run(Section):
 
     def group_of(self, what: Example | Description) -> str:
         """The group that the split keeps whole; an example that has none is its own."""
-        kind = self.split.group or self.data.group
+        kind = self.split.kinds(self.data)[0]
         return what.groups.get(kind, what.id) if kind else what.id
 
     def divide(self) -> list[Parts]:
@@ -111,6 +112,29 @@ class Run(Section):
                 yield from walk(inside)
 
         return list(walk(self.model_dump(mode="json")))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rates_in_hertz(cls, value: Any) -> Any:
+        """Replace `rate: native` and its like by hertz, which the data and the features decide."""
+        if not isinstance(value, dict):
+            return value
+        several = value.get("targets") if isinstance(value.get("targets"), dict) else {}
+        places = [value, *(output for output in (several or {}).values() if isinstance(output, dict))]
+        asking = [at for at in places if isinstance(at.get("target"), dict) and at["target"].get("rate") in RATES]
+        if not asking:
+            return value
+        try:
+            source, features = Source.model_validate(value.get("data")), Feature.model_validate(value.get("features"))
+        except ValidationError:  # told below, where it is written; any number will do until then
+            hertz = {id(at): {**at["target"], "rate": 1.0} for at in asking}
+        else:
+            value = {**value, "data": source, "features": features}
+            rates = (named(at["target"], source, features) for at in asking)
+            hertz = {id(at): {**at["target"], "rate": rate} for at, rate in zip(asking, rates, strict=True)}
+        told = {name: {**o, "target": hertz[id(o)]} if id(o) in hertz else o for name, o in (several or {}).items()}
+        one = {"target": hertz[id(places[0])]} if id(places[0]) in hertz else {}
+        return {**value, **({"targets": told} if several else {}), **one}
 
     @model_validator(mode="after")
     def _nothing_conflicts(self) -> "Run":

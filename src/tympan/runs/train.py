@@ -78,7 +78,8 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         ValueError: the configuration does not fit the data, or its parts each other.
     """
     console = console or Console(stderr=True)
-    if run.split.seed is None:  # the same split for every seed, and said in run.yaml
+    drawn = all(corpus.own_seed is None for corpus in (run.data, *(own for own, _ in run.data.corpora.values())))
+    if run.split.seed is None and drawn:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
     splits = run.divide()
     seeds = run.seeds or (run.seed,)
