@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +10,47 @@ import typer
 from .arguments import Device, Out, Sounds, Trained, Trust
 
 
-def predict(run: Trained, sounds: Sounds, out: Out = None, trust: Trust = None, device: Device = "auto") -> None:
-    """Measure sounds: one row each, outputs in their units."""
+def predict(
+    run: Trained,
+    sounds: Sounds,
+    out: Out = None,
+    picture: Annotated[
+        bool, typer.Option(help="With --out, also a PNG of each sound and of what was answered over its time.")
+    ] = True,
+    trust: Trust = None,
+    device: Device = "auto",
+) -> None:
+    """Measure sounds: one row each, or one for each frame of an answer over time, outputs in their units."""
     from ..serving.answer import predict as answer
     from ..serving.artifact import Artifact
 
-    _answers(answer, Artifact.load(run, trust or (), device), sounds, out)
+    artifact = Artifact.load(run, trust or (), device)
+    pictured = Pictures(artifact, out) if out and picture else None
+    _answers(partial(answer, seen=pictured), artifact, sounds, out)
+
+
+class Pictures:
+    """Draws each sound beside the table of answers; only what has a rate is drawn."""
+
+    def __init__(self, artifact: Any, out: str) -> None:
+        self.artifact, self.stem, self.drawn = artifact, out.rpartition(".")[0], 0
+
+    def __call__(self, file: str, waveform: Any, heard: Any) -> None:
+        """Draw one sound: `OUT.png` the first, `OUT-2.png` the second."""
+        from ..reports import picture
+
+        answers = {}
+        for name, output in self.artifact.config.outputs.items():
+            if output.target.rate and output.target.space == "real":
+                for column, values in self.artifact.decode({name: heard[name]}).items():
+                    unit = output.target.unit[column]
+                    answers[f"{column} ({unit})" if unit else column] = output.target.rate, values[0]
+        if answers:
+            self.drawn += 1
+            path = f"{self.stem}{f'-{self.drawn}' if self.drawn > 1 else ''}.png"
+            name = file.rstrip("/").rpartition("/")[2]
+            picture.write(path, name, waveform, self.artifact.config.audio.sample_rate, answers)
+            typer.echo(path, err=True)
 
 
 def embed(

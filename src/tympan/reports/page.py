@@ -15,7 +15,19 @@ from . import examples, facts, figures
 from .plots import Plot, curves, draw, spread
 from .table import MIXED, Scores, headline_part
 
-_COLUMNS = ("output", "truth", "prediction", "truth_label", "label", "probabilities", "space", "unit")
+_COLUMNS = (
+    "output",
+    "truth",
+    "prediction",
+    "truth_label",
+    "label",
+    "probabilities",
+    "space",
+    "unit",
+    "id",
+    "time",
+    "repeat",
+)
 
 
 def write(folder: str | Path) -> Path:
@@ -90,6 +102,11 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
         own = rows.filter(pa.array(output == name))
         space, of_unit = own["space"][0].as_py(), own["unit"][0].as_py()
         columns: dict[str, Any] = {key: own[key].to_numpy().astype(float) for key in ("truth", "prediction")}
+        if space == "real" and "time" in there and own["time"][0].as_py() is not None:
+            repeat = own["repeat"].to_numpy() if "repeat" in there else np.zeros(len(own), int)
+            ids = own["id"].to_pylist()
+            columns |= {"id": np.array([f"{i} {r}" for i, r in zip(ids, repeat, strict=True)])}
+            columns |= {"time": own["time"].to_numpy().astype(float)}
         if space == "class":
             columns |= {c: np.array([*own[c].to_pylist(), None], object)[:-1] for c in _COLUMNS[3:5] if c in there}
             if "probabilities" in there:

@@ -26,7 +26,7 @@ class Encode:
     """The values of an example -> the encoded target of each output; picklable, for workers."""
 
     targets: Mapping[str, Target]
-    at_rate: AtRate
+    at_rate: AtRate = field(default_factory=lambda: AtRate({}, {}))
 
     def __call__(self, example: Example) -> dict[str, Tensor]:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from torch import Tensor
 
 from ..data import audio, storage
 from ..signals import check_channels
@@ -44,6 +45,7 @@ def predict(
     inputs: Iterable[str],
     refused: Callable[[str, str], None] | None = None,
     batch_size: int = 32,
+    seen: Callable[[str, np.ndarray, dict[str, Tensor]], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Answer for each recording: a row with its file and every output in its unit, one row a frame where it has a rate.
 
@@ -52,10 +54,21 @@ def predict(
         inputs: files, folders or URIs.
         refused: called with the file and the reason where one cannot be read; by default the error is raised.
         batch_size: clips heard at once.
+        seen: called with the file, the sound `(channels, samples)` and what was heard in it, as `Artifact.hear` gives it.
     """
     files: list[str] = []
-    for heard in artifact.hear(_waveforms(artifact, inputs, files, refused), batch_size):
+    sounds: list[np.ndarray] = []
+
+    def waveforms() -> Iterator[np.ndarray]:
+        for waveform in _waveforms(artifact, inputs, files, refused):
+            if seen:
+                sounds.append(waveform)
+            yield waveform
+
+    for heard in artifact.hear(waveforms(), batch_size):
         file = files.pop(0)
+        if seen:
+            seen(file, sounds.pop(0), heard)
         yield from ({"file": file, **row} for row in artifact.columns(heard))
 
 

@@ -12,7 +12,7 @@ INK, MUTED, GRID, MODEL, OTHER = "#1b1f24", "#5d6670", "#d3d9e0", "#0b6e99", "#c
 """Colours on white paper; in the page each is a CSS variable, which has another value on a dark screen."""
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", MODEL: "model", OTHER: "other"}
 _MODULES = {"real": "real", "binary": "binary", "class": "classes"}
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, and read aloud
     "svg.hashsalt": "tympan",  # the same run gives the same page
     "text.parse_math": False,  # a name may hold a dollar sign
@@ -34,7 +34,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 Rows = Mapping[str, Any]
-"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label."""
+"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label; with a rate
+also id and time."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ class Plot:
 
 
 def draw(space: str, output: str, unit: str, rows: Rows) -> list[Plot]:
-    """The plots of one output's predictions.
+    """The plots of one output's predictions; a real quantity over time has its own.
 
     Raises:
         ValueError: there is no such kind of target.
     """
     if space not in _MODULES:
         raise ValueError(f"output {output!r} is of kind {space!r}, for which there are no plots; {list(_MODULES)} have")
-    return importlib.import_module(f"{__name__}.{_MODULES[space]}").draw(output, unit, rows)
+    module = "signals" if space == "real" and "time" in rows else _MODULES[space]
+    return importlib.import_module(f"{__name__}.{module}").draw(output, unit, rows)
 
 
 def plot(
@@ -69,18 +71,20 @@ def plot(
     table: Mapping[str, Sequence[Any]],
     paint: Callable[[Any], None],
     size: tuple[float, float] = (5.4, 4.0),
+    rows: int = 1,
 ) -> Plot:
-    """Let `paint` draw on axes of `size` (inches); nothing global changes."""
+    """Let `paint` draw on axes of `size` (inches), or on a list of them, one below the other; nothing global changes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     file, out = slug(name), io.StringIO()
-    with rc_context(_STYLE), warnings.catch_warnings():
+    with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's own fonts draw the text
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        paint(figure.add_subplot())
+        axes = [figure.add_subplot(rows, 1, row + 1) for row in range(rows)]
+        paint(axes if rows > 1 else axes[0])
         figure.savefig(
             out, format="svg", transparent=True, dpi=150, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )

@@ -16,7 +16,7 @@ _COLUMNS = 500  # of a spectrogram, about what a screen shows
 
 def spectrogram(name: str, waveform: Float[np.ndarray, "samples"], rate: int) -> Plot:
     """Level in dB over seconds and hertz; up to the highest frequency with more than -60 dB."""
-    level, hop, begin, bins = _levels(waveform, rate)
+    level, hop, begin, bins = levels(waveform, rate)
     there = np.flatnonzero((level > _HEARD).any(1))
     most = max((there[-1] + 1 if len(there) else 0) * bins, min(rate / 2, 1000.0))
     rows = int(np.ceil(min(most * 1.05, rate / 2) / bins)) + 1
@@ -45,7 +45,7 @@ def spectrogram(name: str, waveform: Float[np.ndarray, "samples"], rate: int) ->
     )
 
 
-def _levels(
+def levels(
     waveform: Float[np.ndarray, "samples"], rate: int
 ) -> tuple[Float[np.ndarray, "rows columns"], float, float, float]:
     """Levels in dB below the loudest, the seconds between columns, those before the first, the hertz between rows.
