@@ -103,6 +103,7 @@ def test_a_cutoff_that_the_rate_does_not_allow_is_lowered_and_told_of() -> None:
         highpass(x, 0.1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(SIGNALS)
 def test_filters_keep_gaps_and_only_those(case: tuple[int, int, float, float]) -> None:
     x, rate = drawn(case)
@@ -110,6 +111,7 @@ def test_filters_keep_gaps_and_only_those(case: tuple[int, int, float, float]) -
         np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
 
 
+@settings(max_examples=50, deadline=None)
 @given(SIGNALS)
 def test_the_parts_add_up(case: tuple[int, int, float, float]) -> None:
     x, rate = drawn(case)
@@ -117,6 +119,7 @@ def test_the_parts_add_up(case: tuple[int, int, float, float]) -> None:
     np.testing.assert_allclose(tonic + phasic, x, rtol=1e-13, atol=1e-13)
 
 
+@settings(max_examples=50, deadline=None)
 @given(SIGNALS)
 def test_a_z_score_has_mean_0_and_deviation_1(case: tuple[int, int, float, float]) -> None:
     x, _ = drawn(case)
@@ -272,7 +275,7 @@ def test_windows_tell_mean_deviation_slope_and_responses() -> None:
         Processing(lowpass=None, window=0.3).apply(x, 4.0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(SIGNALS)
 def test_whatever_is_recorded_is_processed_to_what_was_promised(case: tuple[int, int, float, float]) -> None:
     x, rate = drawn(case)
