@@ -72,7 +72,7 @@ class Processing(Section):
     the signal; each is centred at its time."""
     hop: Positive | None = None
     """Seconds from one window to the next; without it, `window`."""
-    valid_share: float = Field(0.8, ge=0, le=1)
+    valid_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     """The least share of valid frames of a recording; one with less is left out."""
 
     @model_validator(mode="after")
