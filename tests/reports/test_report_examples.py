@@ -140,7 +140,7 @@ def test_a_sound_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seconds", [0.05, 4.0])
 def test_a_tone_is_where_it_sounds_in_a_spectrogram(rate: int, seconds: float) -> None:
     t = np.arange(round(rate * seconds)) / rate
-    level, hop, begin, bins = sound._levels(np.where(t < seconds / 2, 0.0, np.sin(2 * np.pi * 1500 * t)), rate)
+    level, hop, begin, bins = sound.levels(np.where(t < seconds / 2, 0.0, np.sin(2 * np.pi * 1500 * t)), rate)
     loudest = np.unravel_index(level.argmax(), level.shape)
     assert abs(loudest[0] * bins - 1500) <= bins
     assert begin + loudest[1] * hop >= seconds / 2

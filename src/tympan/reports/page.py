@@ -15,19 +15,8 @@ from . import examples, facts, figures
 from .plots import Plot, curves, draw, spread
 from .table import MIXED, Scores, headline_part
 
-_COLUMNS = (
-    "output",
-    "truth",
-    "prediction",
-    "truth_label",
-    "label",
-    "probabilities",
-    "space",
-    "unit",
-    "id",
-    "time",
-    "repeat",
-)
+_COLUMNS = ("output", "truth", "prediction", "truth_label", "label", "probabilities", "space", "unit")
+_OF_TIME = ("id", "time", "repeat")
 
 
 def write(folder: str | Path) -> Path:
@@ -95,7 +84,9 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
     if not path.is_file():
         return {}
     there = set(pq.read_schema(path).names)
-    rows = pq.read_table(path, columns=[c for c in _COLUMNS if c in there], filters=[("split", "=", part)])
+    rows = pq.read_table(
+        path, columns=[c for c in (*_COLUMNS, *_OF_TIME) if c in there], filters=[("split", "=", part)]
+    )
     output = np.asarray(rows["output"].to_pylist(), object)
     plots = {}
     for name in dict.fromkeys(output):

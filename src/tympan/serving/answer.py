@@ -54,7 +54,7 @@ def predict(
         inputs: files, folders or URIs.
         refused: called with the file and the reason where one cannot be read; by default the error is raised.
         batch_size: clips heard at once.
-        seen: called with the file, the sound `(channels, samples)` and what was heard in it, as `Artifact.hear` gives it.
+        seen: called with the file, the sound `(channels, samples)`, and what `Artifact.hear` gives of it.
     """
     files: list[str] = []
     sounds: list[np.ndarray] = []

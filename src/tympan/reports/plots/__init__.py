@@ -34,8 +34,8 @@ STYLE: dict[Any, Any] = {
 }
 
 Rows = Mapping[str, Any]
-"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label; with a rate
-also id and time."""
+"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label; of what
+has a rate also id and time."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def plot(
     size: tuple[float, float] = (5.4, 4.0),
     rows: int = 1,
 ) -> Plot:
-    """Let `paint` draw on axes of `size` (inches), or on a list of them, one below the other; nothing global changes."""
+    """Let `paint` draw on axes of `size` (inches), or on `rows` of them, one below the other; nothing global changes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

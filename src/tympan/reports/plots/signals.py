@@ -86,8 +86,8 @@ def _parts(output: str, named: str, one: tuple[np.ndarray, ...], rate: float) ->
     columns |= {f"{who} {('slow', 'fast')[p]}": parts[who][p].tolist() for who in parts for p in (0, 1)}
     return plot(
         f"{output}-parts",
-        f"The middling recording's {output} in two parts that add up to it: below 0.05 Hz, which of skin conductance is "
-        "the tonic level, and above, which is its phasic responses.",
+        f"The middling recording's {output} in two parts that add up to it: below 0.05 Hz, which of skin conductance "
+        "is the tonic level, and above, which is its phasic responses.",
         f"Slow and fast parts of true and answered {named}",
         columns,
         paint,
