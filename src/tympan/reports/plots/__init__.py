@@ -73,7 +73,7 @@ def plot(
     size: tuple[float, float] = (5.4, 4.0),
     rows: int = 1,
 ) -> Plot:
-    """Let `paint` draw on axes of `size` (inches), or on `rows` of them, each below the last; nothing global changes."""
+    """Let `paint` draw on axes of a `size` (in), or on `rows` of them, each under the last; nothing global changes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
