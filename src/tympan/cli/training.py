@@ -1,11 +1,14 @@
 """Commands about runs: train, evaluate, compare, check."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .arguments import Config, Device, Overrides, Progress, Trained, Trust
+
+if TYPE_CHECKING:
+    from ..runs.train import Result
 
 
 def train(
@@ -15,14 +18,27 @@ def train(
     wandb: Annotated[bool, typer.Option(help="Log to Weights & Biases, as `logging` says, else online.")] = False,
 ) -> None:
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
-    from rich.console import Console
-
-    from ..reports import table
     from ..runs.configuration import load
     from ..runs.train import train as train_run
 
     run = load(config, overrides or ())
-    result = train_run(run.tracked() if wandb else run, dry_run=dry_run)
+    _tell(train_run(run.tracked() if wandb else run, dry_run=dry_run))
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The folder of a run that was stopped.")],
+) -> None:
+    """Go on with a run that was stopped, from its last checkpoint."""
+    from ..runs.train import resume as resume_run
+
+    _tell(resume_run(run))
+
+
+def _tell(result: "Result") -> None:
+    from rich.console import Console
+
+    from ..reports import table
+
     table.render(result.metrics, Console())
     for alarm in result.alarms:
         typer.echo(f"NOT FAIR: {alarm}")

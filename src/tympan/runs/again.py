@@ -39,7 +39,7 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
 
 def _one(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], Metrics]:
     run = load(folder / "run.yaml")
-    prepared = Prepared(run, _parts(folder / "split.json", run.data))
+    prepared = Prepared(run, named_parts(folder / "split.json", run.data))
     artifact = Artifact.load(folder / "model", run.elsewhere, device)
     before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     heard = run.test or test or "test" in before
@@ -50,7 +50,7 @@ def _one(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], 
     return found, metrics
 
 
-def _parts(file: Path, source: Source) -> Parts:
+def named_parts(file: Path, source: Source) -> Parts:
     """The parts that a run's split.json names, found again in its source by their ids."""
     kept = json.loads(file.read_text(encoding="utf-8"))
     place = {source.describe(i).id: i for i in range(len(source))}

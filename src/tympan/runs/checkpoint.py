@@ -88,3 +88,9 @@ class Keeper(TrainerCallback, ExportableState):
             if int(step) in there:
                 return there[int(step)]
         return there[max(there)]
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most steps in a folder; `None` where it holds none."""
+    there = {int(p.name.rsplit("-", 1)[1]): p for p in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")}
+    return there[max(there)] if there else None

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,9 @@ from ..serving.artifact import Artifact
 from . import folder as folders
 from . import parts as parts_of
 from . import probe
+from .again import named_parts
+from .checkpoint import last_checkpoint
+from .configuration import load
 from .evaluate import Evaluation, Metrics, pool, write
 from .finetune import judged
 from .prepare import Prepared, prepare
@@ -108,16 +112,52 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
         folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))
         page.write(folder)
+    memory.give_back()
+    return _result(folder, metrics, list(members.values()), tuple(members) if several else ())
+
+
+def _result(folder: Path, metrics: Metrics, members: Sequence[_Member], names: Sequence[str] = ()) -> Result:
+    """What one training left, or several, whose folders have names."""
     paths = {"run": folder / "run.yaml", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.parquet", "report": folder / "report" / "index.html"}
-    if not several:
+    first = members[0].trained
+    if not names:
         paths |= {"model": folder / "model", "log": folder / "log.jsonl", "split": folder / "split.json"}
-        paths |= {"last_checkpoint": trained[0].last, **{p.name: p for p in trained[0].checkpoints}}
-    else:
-        paths |= {name: folder / name for name in members}
+        paths |= {"last_checkpoint": first.last, **{p.name: p for p in first.checkpoints}}
+    paths |= {name: folder / name for name in names}
+    status = "stopped" if any(m.trained.stopped_early for m in members) else "complete"
+    alarms = tuple(dict.fromkeys(alarm for m in members for alarm in m.alarms))
+    return Result(status, folder, metrics, paths, None if names else first.best, alarms)
+
+
+def resume(folder: str | Path, *, console: Console | None = None) -> Result:
+    """Go on with a run that was stopped, from its last checkpoint, with its own configuration and split.
+
+    Raises:
+        FileNotFoundError: the folder holds no run, or one that was stopped before its first checkpoint.
+        ValueError: the run has ended, or is one of several trainings.
+    """
+    folder, console = Path(folder), console or Console(stderr=True)
+    if (folder / "summary.json").is_file():
+        raise ValueError(f"{folder}: has ended, and there is nothing to go on with; `tympan evaluate` scores it again")
+    if not (folder / "split.json").is_file():
+        there = "only the folders of its single trainings" if (folder / "run.yaml").is_file() else "no run"
+        raise FileNotFoundError(f"{folder}: holds {there} to go on with; name the folder of one, with its split.json")
+    checkpoint = last_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
+        raise FileNotFoundError(f"{folder}: was stopped before its first checkpoint; train it anew")
+    run = load(folder / "run.yaml")
+    parts = named_parts(folder / "split.json", run.data)
+    chosen = device(run.hardware.device, "hardware.device")
+    if chosen.type == "cpu":
+        memory.keep()
+    step = int(checkpoint.name.rpartition("-")[2])
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    storage.write_text(folder / "log.jsonl", "".join(line for line in lines if json.loads(line)["step"] <= step))
+    console.print(f"{run.name}: goes on from step {step}", highlight=False)
+    member = _member(run, parts, folder, chosen, console, run.name, folders.notes(run, [parts]), False, checkpoint)
     memory.give_back()
-    status = "stopped" if any(t.stopped_early for t in trained) else "complete"
-    return Result(status, folder, metrics, paths, None if several else trained[0].best, tuple(alarms))
+    return _result(folder, member.metrics, [member])
 
 
 def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:
@@ -145,6 +185,7 @@ def _member(
     title: str,
     notes: list[str],
     dry_run: bool,
+    checkpoint: Path | None = None,
 ) -> _Member:
     clock = [time.time()]
     prepared = prepare(run, parts)
@@ -156,7 +197,7 @@ def _member(
         console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
     notes = [*doubts, *notes]
     clock.append(time.time())
-    trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"))
+    trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"), checkpoint)
     clock.append(time.time())
     artifact = prepared.artifact(
         trained.pipeline,

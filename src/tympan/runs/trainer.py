@@ -48,19 +48,27 @@ class Trained:
     clips_per_second: float
 
 
-def fit(prepared: Prepared, folder: Path, console: Console, title: str, configuration: dict[str, Any]) -> Trained:
+def fit(
+    prepared: Prepared,
+    folder: Path,
+    console: Console,
+    title: str,
+    configuration: dict[str, Any],
+    checkpoint: Path | None = None,
+) -> Trained:
     """Train until the configured end or until the monitored figure no longer improves.
 
     Args:
         folder: the run's folder; checkpoints go below it.
         title: how the progress is called.
         configuration: what trackers are given as the configuration.
+        checkpoint: of this run, from which to go on.
     """
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device, "hardware.device")
     pipeline = prepared.pipeline()
     taken = None
-    if run.checkpoint.load_from_checkpoint:
+    if run.checkpoint.load_from_checkpoint and checkpoint is None:
         here = prepared.artifact(pipeline).config.model_dump(mode="json")
         taken = take(pipeline, run.checkpoint.load_from_checkpoint, here)
         console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
@@ -132,7 +140,7 @@ def fit(prepared: Prepared, folder: Path, console: Console, title: str, configur
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         with faults.told(trainer, keeper, folder / "checkpoints"):
-            trainer.train()
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         # Autocast is training's alone: what is exported answers in float32.
         trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
     kept = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
