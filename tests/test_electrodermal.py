@@ -107,7 +107,12 @@ def test_a_cutoff_that_the_rate_does_not_allow_is_lowered_and_told_of() -> None:
 @given(SIGNALS)
 def test_filters_keep_gaps_and_only_those(case: tuple[int, int, float, float]) -> None:
     x, rate = drawn(case)
-    for y in (lowpass(x, rate, 1.0), highpass(x, rate), *tonic_phasic(x, rate), zscore(x) if len(x) > 2 else x):
+    for y in (
+        lowpass(x, rate, 1.0),
+        highpass(x, rate),
+        *tonic_phasic(x, rate),
+        zscore(x) if (~np.isnan(x)).sum() != 1 else x,
+    ):
         np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
 
 
