@@ -72,7 +72,7 @@ class Processing(Section):
     the signal; each is centred at its time."""
     hop: Positive | None = None
     """Seconds from one window to the next; without it, `window`."""
-    valid_share: float = Field(0.8, ge=0, le=1)
+    valid_share: float = Field(default=0.8, ge=0, le=1)
     """The least share of valid frames of a recording; one with less is left out."""
 
     @model_validator(mode="after")
@@ -102,9 +102,12 @@ class Processing(Section):
         after = self.unit(unit)
         return dict(zip(self.names(name), (after, after, f"{after}/s", "") if self.window else (after,), strict=True))
 
-    def prepare(self, x: Float[np.ndarray, " frames"], rate: float, unit: str = "") -> Float[np.ndarray, " frames"]:
+    def prepare(
+        self, x: Float[np.ndarray, " frames"], rate: float, unit: str | None = ""
+    ) -> Float[np.ndarray, " frames"]:
         """The filtered part of a signal, before its z-score: that whose mean and deviation a listener's level is."""
-        x = np.where(check(x, rate, unit).valid, x, np.nan)
+        if unit is not None:
+            x = np.where(check(x, rate, unit).valid, x, np.nan)
         if self.lowpass:
             x = lowpass(x, rate, self.lowpass)
         if self.highpass:
@@ -117,7 +120,7 @@ class Processing(Section):
         rate: float,
         name: str = "eda",
         level: tuple[float, float] | None = None,
-        unit: str = "",
+        unit: str | None = "",
     ) -> dict[str, Float[np.ndarray, " values"]]:
         """The values of a recording by name, at `rate(rate)` Hz.
 
