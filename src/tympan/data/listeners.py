@@ -1,5 +1,6 @@
 """Listeners who hear songs while a signal of their body is recorded: what the corpora of such share."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from ..component import assume, did_you_mean
+from ..component import AssumptionWarning, assume, did_you_mean
 from ..electrodermal import MICROSIEMENS, Processing, check, read
 from . import cache, storage
 from .recordings import Recording, Recordings
@@ -59,11 +60,13 @@ class Listeners(Recordings):
     seed: int = Field(default=42, ge=0)
     """Decides the split, where `split` does not."""
 
-    @field_validator("file_format", "data_directories", "signal_rates", "signal_units", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _as_published(cls, given: Any, info: ValidationInfo) -> Any:
-        usual = cls.model_fields[str(info.field_name)].default
-        return {**usual, **given} if isinstance(given, Mapping) and isinstance(usual, Mapping) else given
+    def _as_published(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        usual = {name: field.default for name, field in cls.model_fields.items() if isinstance(field.default, dict)}
+        return given | {k: {**usual[k], **v} for k, v in given.items() if k in usual and isinstance(v, dict)}
 
     @model_validator(mode="after")
     def _modalities_are_known(self) -> "Listeners":
@@ -214,9 +217,15 @@ class Listeners(Recordings):
             paths = pool.map(cache.local, uris) if uris and storage.is_remote(uris[0]) else map(cache.local, uris)
             for uri, path in zip(uris, paths, strict=True):
                 try:
-                    yield uri, read(path.read_bytes(), uri, header=header)
+                    with warnings.catch_warnings(record=True, category=AssumptionWarning) as said:
+                        warnings.simplefilter("always", AssumptionWarning)
+                        columns = read(path.read_bytes(), uri, header=header)
                 except ValueError as error:
-                    survey.leave_out("files that cannot be read", uri, str(error))
+                    survey.leave_out("files that cannot be read", uri, str(error).removeprefix(f"{uri}, "))
+                    continue
+                for each in said:  # the same of hundreds of files is one remark
+                    survey.note(str(each.message).removeprefix(f"{uri}: "), uri)
+                yield uri, columns
 
     def _keep(self, survey: Survey, recording: Recording) -> None:
         """Add a recording with what of its signals is usable, or say why it is left out."""

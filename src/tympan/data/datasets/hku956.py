@@ -163,8 +163,8 @@ class HKU956(Listeners):
                 found[storage.join(place, file)] = (match["listener"], match["number"], match["song"])
             elif folder in file.split("/")[:-1]:
                 raise ValueError(
-                    f"{place}: {file} is not called as a signal's file must be, like {example} (listener, signal, place "
-                    "in what was heard, song); rename it, take it away, or correct `signal_pattern`"
+                    f"{place}: {file} is not called as a signal's file must be, like {example} (listener, signal, "
+                    "place in what was heard, song); rename it, take it away, or correct `signal_pattern`"
                 )
         if not found:
             there = f"it holds {table.some(every, 2)}" if every else f"no file in it ends in {suffix}"
