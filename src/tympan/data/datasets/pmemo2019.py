@@ -98,7 +98,7 @@ class PMEmo2019(Listeners):
 
     def _placed(
         self, columns: dict[str, Float[np.ndarray, " frames"]], name: str, uri: str, survey: Survey
-    ) -> dict[str, Float[np.ndarray, " frames"]]:
+    ) -> dict[str, Float[np.ndarray, " placed"]]:
         """Each listener's signal from second 0 on, every frame at its own time; NaN where there is none."""
         if self.time_column not in columns:
             survey.leave_out(f"files without the column {self.time_column!r} (`time_column`)", uri, ", ".join(columns))
