@@ -50,6 +50,8 @@ def read(text: str | bytes, where: str, *, header: bool | None = None) -> dict[s
         fix = "add a line with names" if begins else "delete the line"
         raise ValueError(f"{where}, line {rows[0][0]} has {found} expected; {fix}, or name a file as it should be")
     names = [str(i) for i in range(len(rows[0][1]))] if begins else _names(rows.pop(0)[1], where)
+    if not rows:
+        raise ValueError(f"{where} has a header and no numbers; add a line for each frame")
     table = _numbers(rows, names, decimal, where)
     if begins and len(table) > 2 and (table[0] > 1e9).all() and ((table[1] > 0) & (table[1] <= 1000)).all():
         assume(
@@ -63,28 +65,31 @@ def read(text: str | bytes, where: str, *, header: bool | None = None) -> dict[s
 def check_time(times: Float[np.ndarray, " frames"], rate: float, where: str) -> tuple[str, ...]:
     """What is wrong with a column of times (s), against a rate (Hz) that is claimed for it.
 
-    Frames that are missing, twice there or not in order; a frame more than half of one away from its place; another
-    rate; a start other than at 0.
+    Times that are missing, there twice or not in order; a start other than at 0; another rate; a frame more than half
+    of one away from its place.
     """
-    if len(times) < 2 or np.isnan(times).any():
-        return (f"{where}: {int(np.isnan(times).sum())} of {len(times)} times are missing",)
+    if np.isnan(times).any():
+        return (f"{where}: {int(np.isnan(times).sum())} of {len(times)} times are missing; write each",)
     problems, steps = [], np.diff(times)
     for bad, what in ((steps == 0, "is there twice"), (steps < 0, "is earlier than the one before")):
         if bad.any():
-            first = times[1:][bad][0]
-            problems.append(f"{where}: {first:g} s {what}, as are {bad.sum() - 1} others; sort the times, each once")
-    if abs(times[0]) > max(1 / rate, 0.1):
-        problems.append(f"{where}: times begin at {times[0]:g} s, not at 0; is it cut as the sound is?")
-    actual = 1 / np.median(steps) if np.median(steps) > 0 else rate
-    if abs(actual / rate - 1) > 0.01:
-        hint = " (milliseconds?)" if abs(actual * 1000 / rate - 1) < 0.01 else ""
-        problems.append(f"{where}: times tell of {actual:.6g} Hz{hint}, not of {rate:g} Hz; correct one of the two")
-    off = np.abs(times - times[0] - np.arange(len(times)) / actual) * actual > 0.5
-    if off.any() and not (steps <= 0).any():
-        problems.append(
-            f"{where}: times are not uniform, from {times[off][0]:g} s on, by {steps.min():g} to {steps.max():g} s; "
-            "resample, or leave empty cells where frames are missing"
-        )
+            others = f", as are {bad.sum() - 1} more" if bad.sum() > 1 else ""
+            problems.append(f"{where}: the time {times[1:][bad][0]:g} s {what}{others}; sort them, each once")
+    if len(times) and abs(times[0]) > max(1 / rate, 0.1):
+        problems.append(f"{where}: times begin at {times[0]:g} s, not at 0; cut the signal as the sound is cut")
+    since = times - times[:1]
+    off = np.abs(since - np.arange(len(times)) / rate) * rate > 0.5
+    if off.any() and (steps > 0).all():
+        actual = (len(times) - 1) / since[-1]
+        even = (np.abs(since - np.arange(len(times)) / actual) * actual <= 0.5).all()
+        if even and steps.max() < 1.5 * np.median(steps):
+            hint = " (are they milliseconds?)" if abs(actual * 1000 / rate - 1) < 0.01 else ""
+            problems.append(f"{where}: times tell of {actual:.6g} Hz{hint}, not of {rate:g} Hz; correct one of the two")
+        else:
+            problems.append(
+                f"{where}: times are not uniform: {steps.min():.3g} to {steps.max():.3g} s apart, and more than half a "
+                f"frame away from {rate:g} Hz at {times[off][0]:g} s; resample, or leave cells empty where frames miss"
+            )
     return tuple(problems)
 
 

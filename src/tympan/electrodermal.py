@@ -1,5 +1,6 @@
 """What is done to electrodermal activity before it is a target; all that there is for it, in one place."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -72,7 +73,7 @@ class Processing(Section):
     the signal; each is centred at its time."""
     hop: Positive | None = None
     """Seconds from one window to the next; without it, `window`."""
-    valid_share: float = Field(default=0.8, ge=0, le=1)
+    valid_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     """The least share of valid frames of a recording; one with less is left out."""
 
     @model_validator(mode="after")
@@ -105,7 +106,7 @@ class Processing(Section):
     def prepare(
         self, x: Float[np.ndarray, " frames"], rate: float, unit: str | None = ""
     ) -> Float[np.ndarray, " frames"]:
-        """The filtered part of a signal, before its z-score: that whose mean and deviation a listener's level is."""
+        """The filtered part of a signal, before its z-score."""
         if unit is not None:
             x = np.where(check(x, rate, unit).valid, x, np.nan)
         if self.lowpass:
@@ -113,6 +114,14 @@ class Processing(Section):
         if self.highpass:
             x = highpass(x, rate, self.highpass)
         return x if self.part == "whole" else tonic_phasic(x, rate)[self.part == "phasic"]
+
+    def level(
+        self, recordings: Iterable[Float[np.ndarray, " _"]], rate: float, unit: str | None = ""
+    ) -> tuple[float, float]:
+        """The mean and standard deviation of a listener's recordings, each after `prepare`, for `apply`."""
+        ready = np.concatenate([np.empty(0), *(self.prepare(x, rate, unit) for x in recordings)])
+        known = ready[~np.isnan(ready)]
+        return (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
 
     def apply(
         self,
@@ -128,8 +137,7 @@ class Processing(Section):
             x: skin conductance, NaN where unknown.
             rate: its rate, Hz.
             name: what it is called.
-            level: the mean and standard deviation of all of the listener's recordings, each after `prepare`; used, and
-                needed, where `normalize` is `listener`.
+            level: the listener's, from `level`; used, and needed, where `normalize` is `listener`.
             unit: of x; in µS its range and slope are checked, and a response is one of 0.01 µS or more, otherwise of a
                 tenth of the recording's largest.
 

@@ -52,7 +52,8 @@ def check(x: Float[np.ndarray, " frames"], rate: float, unit: str = "µS") -> Ve
         raise ValueError(f"skin conductance in {unit!r} cannot be checked; convert it to µS, or say z if normalised")
     if len(x) < 2:
         return Verdict(0.0, (f"{len(x)} frame{'s' * (len(x) != 1)}: too short for a signal",), np.zeros(len(x), bool))
-    known = ~np.isnan(x)
+    known = np.isfinite(x)
+    x = np.where(known, x, np.nan)
     problems, valid = [], known.copy()
 
     def found(bad: Bool[np.ndarray, " frames"], what: str, around: float = 0.0) -> None:

@@ -182,9 +182,8 @@ class Listeners(Recordings):
             return None
         if (listener, name) not in self.levels:
             own = [r.values[name] for r in self.rows if r.groups["listener"] == listener and name in r.values]
-            rate, unit = self.signal_rates[name], self._checked(name)
-            whole = np.concatenate([self.processing.prepare(x.astype(float), rate, unit) for x in own])
-            self.levels[listener, name] = float(np.nanmean(whole)), float(np.nanstd(whole))
+            each = (x.astype(float) for x in own)
+            self.levels[listener, name] = self.processing.level(each, self.signal_rates[name], self._checked(name))
         return self.levels[listener, name]
 
     def _checked(self, name: str) -> str | None:
