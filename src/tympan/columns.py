@@ -109,7 +109,7 @@ def _plain(text: str, header: bool | None) -> dict[str, Float[np.ndarray, " fram
     numbers = all(_number(name, False) is not None for name in names)
     if header == numbers or any(mark in text for mark in (";", "\t", '"', "\r", "\n\n")):
         return None
-    if numbers and len(names) > 1 or not all(names) or len(set(names)) < len(names):
+    if (numbers and len(names) > 1) or not all(names) or len(set(names)) < len(names):
         return None
     try:
         rows = io.StringIO(text if numbers else text.partition("\n")[2])
