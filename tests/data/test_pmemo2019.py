@@ -207,8 +207,8 @@ def test_another_name_is_an_error_with_an_example(name, config, tmp_path):
 def test_a_corpus_with_nothing_usable_says_why(config, tmp_path):
     with pytest.raises(ValueError, match=r"nothing in it can be used.*without the column 'time'.*2_EDA\.csv"):
         len(PMEmo2019.model_validate({**config, "time_column": "time"}))
-    for table in (tmp_path / "EDA").iterdir():
-        table.unlink()
+    for file in (tmp_path / "EDA").iterdir():
+        file.unlink()
     with pytest.raises(ValueError, match=r"EDA: nothing that ends in \.csv is there, .*like 123_EDA\.csv"):
         len(PMEmo2019.model_validate(config))
     (tmp_path / "EDA").rmdir()

@@ -76,8 +76,10 @@ class HKU956(Listeners):
         sounds = self._sounds() if self.sounding else {}
         played = self._played(survey)
         found: dict[Key, dict[str, Float[np.ndarray, " frames"]]] = {}
+        absent = set(played)
         for name in self.signals:
             of = self._signal_files(name)
+            absent -= set(of.values())
             for uri, columns in self._read(list(of), survey, header=False):
                 if len(columns) == 1:
                     found.setdefault(of[uri], {})[name] = columns["0"]
@@ -85,7 +87,7 @@ class HKU956(Listeners):
                     survey.leave_out("files with other than one column", uri, f"{len(columns)}")
         for key, values in sorted(found.items(), key=lambda item: (item[0][0], _number(item[0][1]), item[0])):
             self._recording(survey, key, values, played, sounds)
-        without = sorted(f"{listener}_{number}_{song}" for listener, number, song in played.keys() - found.keys())
+        without = sorted(f"{listener}_{number}_{song}" for listener, number, song in absent)
         if without:
             survey.note(f"{self.metadata_paths[0]} tells of recordings that are not there", *without)
         return survey
