@@ -101,7 +101,7 @@ def test_every_trap_is_handled_and_told_once(config, tmp_path):
     out = source.left_out()
     why = {what.rpartition("hku1999")[2]: text for what, text in out.items()}
     assert why["/EDA/1_262957.csv"].startswith("files that cannot be read")
-    assert why["_2_262957"].startswith("less than 80% of the signal is valid: eda 0% valid (no change for more than")
+    assert why["_2_262957"].startswith("less than 80% of the signal is valid: eda 0.0% valid (no change for more than")
     assert "zero (electrode off)" in why["_3_262957"]
     assert "it looks like nS" in why["_4_262957"]
     assert "line 1 has 'EDA' where numbers are expected" in why["/EDA/8_262957.csv"]

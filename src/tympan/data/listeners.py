@@ -236,7 +236,7 @@ class Listeners(Recordings):
             if len(x) and share >= self.processing.valid_share and share > 0:
                 usable[name] = x.astype(np.float32)
             else:
-                poor[name] = f"{name} {share:.0%} valid ({'; '.join(verdict.problems) if verdict else 'gaps'})"
+                poor[name] = f"{name} {share:.1%} valid ({'; '.join(verdict.problems) if verdict else 'gaps'})"
         length = max((len(x) / self.signal_rates[name] for name, x in usable.items()), default=0.0)
         least = f"{self.processing.valid_share:.0%}"
         if not usable:
