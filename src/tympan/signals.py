@@ -3,10 +3,12 @@
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
@@ -107,22 +109,31 @@ def resample(x: Float[np.ndarray, " frames"], old: float, new: float) -> Float[n
         raise ValueError(f"a signal at {old} Hz cannot be resampled to {new} Hz; both rates must be positive")
     if old == new or not len(x) or np.isnan(x).all():
         return np.resize(x, math.ceil(len(x) * new / old - 1e-6)).astype(float)
+    count = math.ceil(len(x) * new / old - 1e-6)
+    size, taps = _kernels(old, new, 0)[1].shape
+    padded = np.pad(bridge(x), (taps // 2, taps // 2 + 1), mode="reflect", reflect_type="odd")
+    values = np.empty(count)
+    for begin in range(0, count, size):
+        near, weights = (each[: count - begin] for each in _kernels(old, new, begin))
+        around = sliding_window_view(padded, taps)[near]
+        values[begin : begin + size] = np.einsum("ij,ij->i", around, weights)
+    at = np.arange(count) * (old / new)
+    values[~_mostly_known(~np.isnan(x), at, max(1.0, old / new))] = np.nan
+    return values
+
+
+@lru_cache(maxsize=32)  # every recording of a corpus is resampled alike
+def _kernels(old: float, new: float, begin: int) -> tuple[Int[np.ndarray, " size"], Float[np.ndarray, "size taps"]]:
+    """The old frame nearest to each new one from `begin` on, and the weights of those about it; at most 1 MB."""
     cutoff = 0.85 * min(1.0, new / old)  # of the old Nyquist rate; the flank is 0.15 wide
     reach = 16 / cutoff  # old frames on either side: 16 zero crossings
     taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
-    padded = np.pad(bridge(x), len(taps), mode="reflect", reflect_type="odd")
-    at = np.arange(math.ceil(len(x) * new / old - 1e-6)) * (old / new)  # in old frames
-    values = np.empty(len(at))
-    step = max(1, 2**20 // len(taps))  # new frames at once, for the sake of memory
-    for begin in range(0, len(at), step):
-        some = at[begin : begin + step]
-        near = np.rint(some).astype(int)[:, None] + taps
-        away = near - some[:, None]
-        window = np.i0(8.0 * np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None)))  # -80 dB beyond the flank
-        weights = np.sinc(cutoff * away) * window
-        values[begin : begin + step] = (padded[near + len(taps)] * weights).sum(1) / weights.sum(1)
-    values[~_mostly_known(~np.isnan(x), at, max(1.0, old / new))] = np.nan
-    return values
+    at = np.arange(begin, begin + max(1, 2**17 // len(taps))) * (old / new)
+    near = np.rint(at).astype(int)
+    away = near[:, None] + taps - at[:, None]
+    window = np.i0(8.0 * np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None)))  # Kaiser: -80 dB beyond the flank
+    weights = np.sinc(cutoff * away) * window
+    return near, weights / weights.sum(1, keepdims=True)
 
 
 def _mostly_known(
