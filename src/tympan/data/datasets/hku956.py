@@ -33,6 +33,7 @@ class HKU956(Listeners):
     """
 
     file_format: dict[str, str] = {"eda": ".csv", "bvp": ".csv", "hr": ".csv", "temp": ".csv", AUDIO: ".mp3"}
+    """The suffix of each modality's files. What is not said of a modality, here and below, stays as published."""
     data_directories: dict[str, str] = {
         "eda": _DIRECTORY,
         "bvp": _DIRECTORY,
@@ -40,9 +41,14 @@ class HKU956(Listeners):
         "temp": _DIRECTORY,
         AUDIO: "2. original_song_audio.csv",
     }
+    """Where each modality's files are: a path below the root, an absolute one, or a URI; of `audio` a folder of songs, or
+    a table of links."""
     metadata_paths: tuple[str, ...] = ("3. AV_ratings.csv",)
+    """The tables of ratings, which say how long each song was heard."""
     signal_rates: dict[str, float] = {"eda": 4.0, "bvp": 64.0, "hr": 1.0, "temp": 4.0}
+    """Values per second (Hz) of each signal, as it was recorded."""
     signal_units: dict[str, str] = {"eda": "µS", "bvp": "", "hr": "1/min", "temp": "°C"}
+    """The unit of each signal; one in µS is checked to be skin conductance."""
     signal_folders: dict[str, str] = {"eda": "EDA", "bvp": "BVP", "hr": "HR", "temp": "TEMP"}
     """The folder of each signal below a listener's: `{folder}` in `signal_pattern`."""
     signal_pattern: str = "{listener}/{folder}/{number}_{song}"

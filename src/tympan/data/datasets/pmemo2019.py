@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import Field
 
 from ...electrodermal import check_time
 from .. import storage, table
@@ -27,10 +28,15 @@ class PMEmo2019(Listeners):
     """
 
     file_format: dict[str, str] = {"eda": ".csv", AUDIO: ".mp3"}
+    """The suffix of each modality's files. What is not said of a modality, here and below, stays as published."""
     data_directories: dict[str, str] = {"eda": "EDA", AUDIO: "chorus"}
+    """Where each modality's files are: a path below the root, an absolute one, or a URI."""
     metadata_paths: tuple[str, ...] = ("metadata.csv",)
+    """The tables that list the songs."""
     signal_rates: dict[str, float] = {"eda": 50.0}
+    """Values per second (Hz) of each signal, as it was recorded."""
     signal_units: dict[str, str] = {"eda": "z"}
+    """The unit of each signal: `z`, as published, or µS, in which its range is checked."""
     signal_patterns: dict[str, str] = {"eda": "{song}_EDA"}
     """The name of a song's table of each signal, without its suffix."""
     audio_pattern: str = "{song}"
@@ -39,7 +45,8 @@ class PMEmo2019(Listeners):
     """The column with each frame's time, in seconds from where the song begins; every other one is a listener."""
     song_column: str = "musicId"
     """The column of the metadata that names the song."""
-    shortest: float = 15.5
+    shortest: float = Field(default=15.5, ge=0)
+    """Seconds; a shorter recording is left out."""
     same_songs: tuple[tuple[str, ...], ...] = (("90", "92"), ("996", "997"))
     """Songs that are there under several names: the first is the name of the group `song` for all of them."""
     published_lowpass: float | None = 0.6
