@@ -41,8 +41,8 @@ class HKU956(Listeners):
         "temp": _DIRECTORY,
         AUDIO: "2. original_song_audio.csv",
     }
-    """Where each modality's files are: a path below the root, an absolute one, or a URI; of `audio` a folder of songs, or
-    a table of links."""
+    """Where each modality's files are: a path below the root, an absolute one, or a URI; of `audio` a folder of songs,
+    or a table of links."""
     metadata_paths: tuple[str, ...] = ("3. AV_ratings.csv",)
     """The tables of ratings, which say how long each song was heard."""
     signal_rates: dict[str, float] = {"eda": 4.0, "bvp": 64.0, "hr": 1.0, "temp": 4.0}
