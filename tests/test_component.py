@@ -23,6 +23,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "speech_folder": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "manifest": {"path": "x.csv", "sample_rate": 8000, "duration": 1.0},
     "recorded": {"root": "x", "sample_rate": 8000, "duration": 1.0},
+    "hku956": {"root": "x", "sample_rate": 8000, "duration": 1.0},
+    "pmemo2019": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
 }

@@ -103,16 +103,21 @@ class Processing(Section):
         after = self.unit(unit)
         return dict(zip(self.names(name), (after, after, f"{after}/s", "") if self.window else (after,), strict=True))
 
-    def prepare(self, x: Float[np.ndarray, " frames"], rate: float, unit: str = "") -> Float[np.ndarray, " frames"]:
+    def prepare(
+        self, x: Float[np.ndarray, " frames"], rate: float, unit: str | None = ""
+    ) -> Float[np.ndarray, " frames"]:
         """The filtered part of a signal, before its z-score."""
-        x = np.where(check(x, rate, unit).valid, x, np.nan)
+        if unit is not None:
+            x = np.where(check(x, rate, unit).valid, x, np.nan)
         if self.lowpass:
             x = lowpass(x, rate, self.lowpass)
         if self.highpass:
             x = highpass(x, rate, self.highpass)
         return x if self.part == "whole" else tonic_phasic(x, rate)[self.part == "phasic"]
 
-    def level(self, recordings: Iterable[Float[np.ndarray, " _"]], rate: float, unit: str = "") -> tuple[float, float]:
+    def level(
+        self, recordings: Iterable[Float[np.ndarray, " _"]], rate: float, unit: str | None = ""
+    ) -> tuple[float, float]:
         """The mean and standard deviation of a listener's recordings, each after `prepare`, for `apply`."""
         ready = np.concatenate([np.empty(0), *(self.prepare(x, rate, unit) for x in recordings)])
         known = ready[~np.isnan(ready)]
@@ -124,7 +129,7 @@ class Processing(Section):
         rate: float,
         name: str = "eda",
         level: tuple[float, float] | None = None,
-        unit: str = "",
+        unit: str | None = "",
     ) -> dict[str, Float[np.ndarray, " values"]]:
         """The values of a recording by name, at `rate(rate)` Hz.
 

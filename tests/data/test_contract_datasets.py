@@ -17,6 +17,9 @@ from tympan.data.crop import onset
 from tympan.data.datasets import Dataset
 from tympan.data.recordings import Recordings
 
+# What a corpus tells of itself is no fault of it.
+pytestmark = pytest.mark.filterwarnings("ignore::tympan.component.AssumptionWarning")
+
 
 @pytest.fixture(params=Dataset.names())
 def name(request):

@@ -126,6 +126,19 @@ class Source(Component):
         before they are averaged over the corpus: `(listener, song)`; by default the group that a split keeps whole."""
         return (self.group,) if self.group else ()
 
+    @property
+    def sounding(self) -> bool:
+        """Whether there is sound; a source without it can be checked, and its values read."""
+        return True
+
+    def remarks(self) -> list[str]:
+        """What should be known of the data and is no error: what was assumed, what is odd, and in how many."""
+        return []
+
+    def left_out(self) -> dict[str, str]:
+        """Why each recording that the corpus holds is no example, by id."""
+        return {}
+
     @abstractmethod
     def __len__(self) -> int: ...
 

@@ -51,7 +51,7 @@ def local(uri: str | Path) -> Path:
     size, name = _version(uri)
     path = folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}"
     if not path.is_file() or size not in (None, path.stat().st_size):
-        with _room(uri, path, size or 0) as written:
+        with room(uri, path, size or 0) as written:
             call(uri, lambda client, remote: _fetch(client, remote, written, size))
     return path
 
@@ -73,7 +73,7 @@ def decoded(
     found = _mapped(path)
     if found is None:
         sound = np.ascontiguousarray(read(), np.float32)
-        with _room(uri, path, sound.nbytes) as written:
+        with room(uri, path, sound.nbytes) as written:
             np.save(written, sound, allow_pickle=False)
         found = _mapped(path)
     if found is None:
@@ -122,7 +122,7 @@ def _mapped(path: Path) -> np.ndarray | None:
 
 
 @contextmanager
-def _room(uri: str | Path, path: Path, size: int) -> Iterator[Path]:
+def room(uri: str | Path, path: Path, size: int) -> Iterator[Path]:
     """Where to write an entry aside, once there is room for it and nothing is left of writers that died."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -165,6 +165,8 @@ class _Sndfile(Sound):
         last = min(last, self._file.frames)
         # libsndfile 1.2 lands elsewhere when it seeks into the last page of an Ogg Vorbis file.
         place = min(first, max(self._last_page - 1, 0)) if self._file.subtype == "VORBIS" else first
+        if self._file.subtype.startswith("MPEG"):  # whose frames borrow bits from those before them
+            place = max(first - PREROLL, 0)
         dtype = "int16" if self._file.subtype == "PCM_16" else "float32"  # half of a wav's time is conversion
         try:
             self._file.seek(place)

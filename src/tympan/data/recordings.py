@@ -60,6 +60,10 @@ class Recordings(Dataset):
         """Path or URI of the recording's sound; a corpus overrides it where that takes a look into another file."""
         return recording.uri
 
+    def known(self, recording: Recording) -> Mapping[str, Any]:
+        """What is known of a recording; a corpus overrides it where that takes work, left until it is asked."""
+        return recording.values
+
     def missing(self, recording: Recording) -> str:
         """What to say where the recording's file does not exist."""
         slashes = " (folders are separated by /, not by \\)" if "\\" in recording.uri else ""
@@ -128,7 +132,7 @@ class Recordings(Dataset):
             return self._example(row, audio.read(uri, self.sample_rate, self.channels, start, duration), begin)
 
     def values(self, index: int) -> Mapping[str, Any]:
-        return self.row(index).values
+        return self.known(self.row(index))
 
     def describe(self, index: int) -> Description:
         row = self.row(index)
@@ -184,4 +188,4 @@ class Recordings(Dataset):
     def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"], begin: int = 0) -> Example:
         check_channels(len(waveform), self.audio, row.uri)
         # A copy: the memory map is read-only.
-        return Example(np.array(waveform), row.values, row.id, dict(row.groups), begin / self.sample_rate)
+        return Example(np.array(waveform), self.known(row), row.id, dict(row.groups), begin / self.sample_rate)

@@ -1,17 +1,26 @@
 """A configuration's data, read and counted before anything is trained: what is usable, what is not, and why."""
 
-from collections.abc import Callable
+import re
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from ..component import AssumptionWarning
 from ..data import Example, Source
 from ..data.audio import TooLong
+from ..data.table import some
 from ..signals import Signal
 from .parts import count
 from .prepare import prepare
 from .run import Run
+
+_APART = 1.0  # s
+_LISTED = 50
 
 
 @dataclass
@@ -21,6 +30,10 @@ class Checked:
     recordings: int
     refused: dict[str, str] = field(default_factory=dict)
     """Why each unusable recording is so, by id."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why what the corpus itself leaves out, and has not counted above, is no recording, by id."""
+    remarks: list[str] = field(default_factory=list)
+    """What should be known of the data and is no error."""
     seconds: float = 0.0
     """Sound that is usable."""
     parts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -43,21 +56,34 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
         ValueError: the data cannot be split, or the parts of the configuration do not fit.
     """
     source = run.data
-    found = Checked(len(source))
+    remarks = source.remarks()
+    with warnings.catch_warnings():
+        for told in remarks:  # below, and not twice
+            warnings.filterwarnings("ignore", f"(?s).*{re.escape(told)}", AssumptionWarning)
+        found = Checked(len(source), left_out=source.left_out(), remarks=remarks)
     parts = run.divide()
     prepared = prepare(run, parts[0])
     pipeline = prepared.pipeline()
     found.shapes = {"sound": source.audio, "features": pipeline.represented, "embedding": pipeline.embedded}
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
+    uneven: list[str] = []
     for index in range(len(source)):
         try:
             example = _heard(source, index)
             prepared.encode(example)
-            found.seconds += example.waveform.shape[1] / source.sample_rate
+            length = example.waveform.shape[1] / source.sample_rate
+            found.seconds += length
+            if source.sounding and (off := _uneven(example, length, source.rates)):
+                uneven.append(off)
         except (OSError, ValueError) as error:
             found.refused[source.describe(index).id] = str(error)
         if progress:
             progress(index + 1, len(source))
+    if uneven:
+        found.remarks.append(
+            f"{len(uneven)} recordings have sound more than {_APART:g} s longer or shorter than a signal: "
+            + some(uneven, 3)
+        )
     named = {f"fold {i}": p.test for i, p in enumerate(parts)} if run.split.folds else vars(parts[0])
     usable = {name: [i for i in own if source.describe(i).id not in found.refused] for name, own in named.items()}
     for part, told in count(prepared.run, usable).items():
@@ -67,8 +93,19 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     return found
 
 
+def _uneven(example: Example, length: float, rates: Mapping[str, float]) -> str:
+    """Which signals do not last as long as the sound, in words."""
+    lengths = {name: np.size(example.values[name]) / rate for name, rate in rates.items() if name in example.values}
+    off = [f"{name} {seconds:g} s" for name, seconds in lengths.items() if abs(seconds - length) > _APART]
+    return f"{example.id} (sound {length:.4g} s, {', '.join(off)})" if off else ""
+
+
 def _heard(source: Source, index: int) -> Example:
-    """The whole recording, or the clip that is heard of one that is too long to be held."""
+    """The whole recording, or the clip that is heard of one too long to be held; no sound where none is read."""
+    if not source.sounding:
+        told = source.describe(index)
+        silence = np.zeros((len(source.audio.channels), 0), np.float32)
+        return Example(silence, source.values(index), told.id, told.groups)
     try:
         return source[index]
     except TooLong:
@@ -80,7 +117,10 @@ def _heard(source: Source, index: int) -> Example:
 def show(found: Checked, console: Console) -> None:
     """Print what was found."""
     usable = found.recordings - len(found.refused)
-    console.print(f"{usable} of {found.recordings} recordings are usable, {found.seconds / 60:.1f} minutes of sound")
+    sound = f"{found.seconds / 60:.1f} minutes of sound" if found.seconds else "no sound"
+    console.print(f"{usable} of {found.recordings} recordings are usable, {sound}")
+    for told in found.remarks:
+        console.print(f"note: {told}", highlight=False, markup=False)
     for name, signal in found.shapes.items():
         rate = "once per clip" if signal.rate is None else f"{signal.frames} frames at {signal.rate:g} Hz"
         console.print(f"{name}: {len(signal.channels)} channel{'s' * (len(signal.channels) > 1)}, {rate}")
@@ -89,10 +129,11 @@ def show(found: Checked, console: Console) -> None:
         known = [outputs.get(part, "") for outputs in found.outputs.values()]
         table.add_row(part, str(counts["recordings"]), str(counts["groups"]), *known)
     console.print(table)
-    if found.refused:
-        refused = Table("not usable", "why")
-        for id, why in list(found.refused.items())[:50]:
-            refused.add_row(id, why)
-        console.print(refused)
-        if len(found.refused) > 50:
-            console.print(f"and {len(found.refused) - 50} more")
+    for title, each in (("left out", found.left_out), ("not usable", found.refused)):
+        if each:
+            listed = Table(title, "why")
+            for id, why in list(each.items())[:_LISTED]:
+                listed.add_row(escape(id), escape(why))
+            console.print(listed)
+            if len(each) > _LISTED:
+                console.print(f"and {len(each) - _LISTED} more")

@@ -1,0 +1,66 @@
+"""What `tympan check` says of corpora: what they leave out and why, what is odd, signals as long as their sound."""
+
+import warnings
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from corpora import hku956, pmemo2019
+from runs_helpers import write
+from tympan.cli import app
+from tympan.component import AssumptionWarning
+from tympan.runs.check import check, show
+from tympan.runs.configuration import load
+
+EDA = {"type": "continuous", "quantities": {"eda": "z"}, "rate": 4}
+FEATURES = {"type": "mel", "n_mels": 4, "window": 0.128, "hop": 0.05}
+
+
+def run(tmp_path, corpus, name, **fields):
+    """A run on a fabricated corpus with every fault."""
+    root = str(tmp_path / "corpus")
+    data = {"type": name, **corpus.fabricate(root), **fields}
+    corpus.spoil(root)
+    return write(tmp_path / "run.yaml", data=data, target=EDA, features=FEATURES)
+
+
+def _text(found):
+    file = StringIO()
+    show(found, Console(width=250, file=file))
+    return file.getvalue()
+
+
+def test_what_a_corpus_leaves_out_is_listed_with_its_share_and_no_failure(tmp_path):
+    file = run(tmp_path, hku956, "hku956")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AssumptionWarning)  # what is told below is not warned of too
+        warnings.filterwarnings("ignore", r".*commas were taken as decimal ones; write points", AssumptionWarning)
+        found = check(load(file))
+    assert found.sound and found.recordings == 17 and len(found.left_out) == 9
+    text = _text(found)
+    assert "17 of 17 recordings are usable" in text and "left out" in text and "not usable" not in text
+    assert "less than 80% of the signal is valid: eda 0.0% valid (no change for more than 5 s (electrode off)" in text
+    assert "note: signals are more than 1 s longer or shorter than play_duration" in text
+    assert any(
+        "1 recordings have sound more than 1 s longer or shorter than a signal: hku1999_10_262957 (sound 8 s, eda 16 s)"
+        in remark
+        for remark in found.remarks
+    )
+
+
+def test_a_corpus_without_sound_is_checked_by_its_values(tmp_path):
+    file = run(tmp_path, hku956, "hku956", modalities=["eda"])
+    found = check(load(file))
+    assert found.sound and found.seconds == 0 and found.recordings == 18  # the song that is not there is not missed
+    assert "18 of 18 recordings are usable, no sound" in _text(found)
+    assert "z, mean" in found.outputs["eda"]["train"]
+
+
+@pytest.mark.filterwarnings("ignore::tympan.component.AssumptionWarning")
+def test_unusable_sound_is_still_a_failure(tmp_path):
+    file = run(tmp_path, pmemo2019, "pmemo2019")
+    result = CliRunner().invoke(app, ["check", str(file)])
+    assert result.exit_code == 1
+    assert "broken_100083" in result.output and "note: " in result.output and "996 = 997" in result.output
