@@ -10,14 +10,15 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
+from servers.gcs import Gcs, gcs, gcs_server  # noqa: F401
 from servers.s3 import s3, s3_server  # noqa: F401
 from tympan.data import client, storage
 
 
-@pytest.fixture(params=["path", "file", "memory", "s3"])
+@pytest.fixture(params=["path", "file", "memory", "s3", "gcs"])
 def root(request, tmp_path) -> str:
-    if request.param == "s3":
-        return request.getfixturevalue("s3") + "/corpus"
+    if request.param in ("s3", "gcs"):
+        return request.getfixturevalue(request.param) + "/corpus"
     return {
         "path": str(tmp_path),
         "file": f"file://{tmp_path}",
