@@ -42,7 +42,7 @@ class Gcs(http.server.ThreadingHTTPServer):
         """Where it answers."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def put(self, bucket: str, name: str, data: bytes, content_type: str = "application/octet-stream") -> dict[str, Any]:
+    def put(self, bucket: str, name: str, data: bytes, kind: str = "application/octet-stream") -> dict[str, Any]:
         """Store an object; returns what is told of it."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         with self.lock:
@@ -50,12 +50,15 @@ class Gcs(http.server.ThreadingHTTPServer):
             md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
             told = {
                 "kind": "storage#object", "id": f"{bucket}/{name}/{generation}", "name": name, "bucket": bucket,
-                "generation": generation, "metageneration": "1", "contentType": content_type,
+                "generation": generation, "metageneration": "1", "contentType": kind,
                 "storageClass": "STANDARD", "size": str(len(data)), "md5Hash": md5, "etag": f"E{generation}",
                 "timeCreated": now, "updated": now,
             }  # fmt: skip
             self.buckets[bucket][name] = data, told
         return told
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is nothing to tell."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -90,8 +93,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._json(self.server.put(bucket, query["name"], data))
         elif query["uploadType"] == "multipart":
             mark = b"--" + re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])[1].encode()  # type: ignore
-            told, content = (re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1] for part in data.split(mark)[1:3])
-            self._json(self.server.put(bucket, json.loads(told)["name"], content.removesuffix(b"\n").removesuffix(b"\r")))
+            _, told, rest = data.split(mark, 2)
+            told, content = (part.split(b"\n\n", 1)[1] for part in (told, rest[: rest.rindex(mark) - 1]))
+            self._json(self.server.put(bucket, json.loads(told)["name"], content))
         else:
             name = query.get("name") or json.loads(data)["name"]
             session = secrets.token_hex(8)
