@@ -61,7 +61,7 @@ def prepare(source: Source, *, workers: int | None = None, progress: Callable[[i
         progress: is told how many files are done, and of how many.
 
     Raises:
-        OSError: the disk is full.
+        OSError: the cache cannot be written, or its disk is full.
         ValueError: the corpus itself cannot be read.
     """
     files = source.files()
@@ -70,6 +70,9 @@ def prepare(source: Source, *, workers: int | None = None, progress: Callable[[i
     workers = workers or (min(4 * cores, MOST) if any(map(storage.is_remote, files)) else cores)
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
+    place = quarantine(source)
+    if files:
+        storage.write_bytes(place, b"")  # a cache that cannot be written is told before anything is fetched
     with cache.asked_once():
         for done, (uri, answer) in enumerate(_answers(source, files, min(workers, len(files))), 1):
             kept.new += answer.new
@@ -79,7 +82,6 @@ def prepare(source: Source, *, workers: int | None = None, progress: Callable[[i
                 assume(text)
             if progress:
                 progress(done, len(files))
-    place = quarantine(source)
     kept.bad.sort(key=lambda bad: bad.uri)
     if kept.bad:
         storage.write_text(place, "".join(json.dumps(vars(bad), ensure_ascii=False) + "\n" for bad in kept.bad))
