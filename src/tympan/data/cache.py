@@ -107,8 +107,10 @@ def decoded(
     found = _mapped(path)
     if found is None:
         sound = np.ascontiguousarray(read(), np.float32)
-        with _room(uri, path, sound.nbytes) as written:
-            np.save(written, sound, allow_pickle=False)
+        # Not by np.save, which loses the last bytes on a full disk without an error.
+        with _room(uri, path, sound.nbytes) as written, written.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(sound))
+            file.write(sound.data)
         found = _mapped(path)
     if found is None:
         raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
