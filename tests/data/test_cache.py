@@ -176,21 +176,22 @@ def test_a_full_disk_is_told_before_the_download(serve, monkeypatch):
     assert server.fetched == 0
 
 
-def _fill(uri: str, kind: str) -> tuple[str, int]:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+def _fill(uri: str, samples: int, most: int) -> tuple[str, int]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    kind = "decoded" if samples else "files"
     try:
-        cache.local(uri) if kind == "files" else cache.decoded(__file__, 9, "mean", lambda: np.ones((1, 10**6), "f4"))
+        cache.decoded(__file__, 9, "mean", lambda: np.ones((1, samples), "f4")) if samples else cache.local(uri)
     except OSError as error:
         return str(error), len(list((cache.folder() / kind).iterdir()))
     return "no error", 0
 
 
 @forked
-@pytest.mark.parametrize("kind", ["files", "decoded"])
-def test_a_disk_that_fills_up_leaves_nothing_half(serve, kind):
+@pytest.mark.parametrize(("samples", "most"), [(0, 50_000), (1_000_000, 50_000), (2000, 6000)])
+def test_a_disk_that_fills_up_leaves_nothing_half(serve, samples, most):
     serve()
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        message, left = pool.apply_async(_fill, (URI, kind)).get(timeout=20)
+        message, left = pool.apply_async(_fill, (URI, samples, most)).get(timeout=20)
     assert "could not be kept" in message and "it needs" in message and "are free" in message
     assert left == 0
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from servers.gcs import gcs, gcs_server  # noqa: F401
 from servers.s3 import s3, s3_server  # noqa: F401
 from tympan.data import storage
 from tympan.data.audio import info
@@ -58,12 +59,13 @@ def same(a, b):
         np.testing.assert_array_equal(value, b.values[key])
 
 
-@pytest.mark.parametrize("place", ["file", "memory", "s3"])
+@pytest.mark.parametrize("place", ["file", "memory", "s3", "gs"])
 def test_is_the_same_wherever_it_lies(name, place, source, tmp_path, request):
     uri = {
         "file": lambda: f"file://{tmp_path / 'other'}",
         "memory": lambda: f"memory://{uuid.uuid4()}",
         "s3": lambda: f"{request.getfixturevalue('s3')}/{name}",
+        "gs": lambda: f"{request.getfixturevalue('gcs')}/{name}",
     }[place]()
     other = fabricate(name, tmp_path / "again", uri)
     assert len(other) == len(source) > 1

@@ -10,14 +10,15 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
+from servers.gcs import Gcs, gcs, gcs_server  # noqa: F401
 from servers.s3 import s3, s3_server  # noqa: F401
 from tympan.data import client, storage
 
 
-@pytest.fixture(params=["path", "file", "memory", "s3"])
+@pytest.fixture(params=["path", "file", "memory", "s3", "gcs"])
 def root(request, tmp_path) -> str:
-    if request.param == "s3":
-        return request.getfixturevalue("s3") + "/corpus"
+    if request.param in ("s3", "gcs"):
+        return request.getfixturevalue(request.param) + "/corpus"
     return {
         "path": str(tmp_path),
         "file": f"file://{tmp_path}",
@@ -78,10 +79,22 @@ def test_a_local_file_is_not_there_before_it_is_closed(tmp_path):
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["x.bin"]
 
 
-def test_more_than_a_page_of_a_bucket_is_listed(s3):  # noqa: F811
-    for i in range(1005):
-        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(s3.removeprefix("s3://"), f"many/{i:04d}", b"")
-    assert len(storage.listing(f"{s3}/many")) == 1005
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_a_bucket_of_more_than_a_page_is_listed_and_read(kind, request):
+    root = request.getfixturevalue(kind)
+    bucket = root.partition("://")[2]
+    for i in range(1099):
+        if kind == "s3":
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, f"many/{i:04d}", b"x")
+        else:
+            request.getfixturevalue("gcs_server").put(bucket, f"many/{i:04d}", b"x")
+    last = storage.join(root, "many", "last", "of all.bin")
+    storage.write_bytes(last, b"written")
+    found = storage.listing(storage.join(root, "many"))
+    assert found == sorted([last, *(f"{root}/many/{i:04d}" for i in range(1099))])
+    assert storage.read_bytes(found[1098]) == b"x" and storage.read_bytes(last) == b"written"
+    assert storage.exists(found[0]) and not storage.exists(f"{root}/many/1099")
+    assert storage.is_folder(f"{root}/many/last") and storage.size(last) == 7
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -1,11 +1,11 @@
-"""Commands that make data: generate."""
+"""Commands that make data: generate, prepare."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from .arguments import Overrides, Progress
+from .arguments import Config, Overrides, Progress
 
 Subtype = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 
@@ -25,3 +25,41 @@ def generate(
     with Progress("generate") as progress:
         folder = generate_folder(source, out, subtype=subtype, workers=workers, progress=progress)
     typer.echo(str(folder))
+
+
+def prepare(
+    config: Config,
+    overrides: Overrides = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core, four for a bucket.")] = None,
+    bad: Annotated[str, typer.Option(help="How many files may be unusable: 20, or a share of all: 1%.")] = "1%",
+) -> None:
+    """Bring a whole corpus into the cache, decoded and resampled; continues where it was stopped. Files that cannot be
+    used are listed; status 1 where they are more than `--bad`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..data.cache import folder
+    from ..data.prepare import prepare as prepare_source
+    from ..runs.configuration import load_source
+
+    source = load_source(config, overrides or ())
+    number = bad.removesuffix("%")
+    if not number.replace(".", "", 1).isdigit():
+        raise ValueError(f"--bad is a number of files (20) or a share of all (1%), not {bad!r}")
+    with Progress("prepare") as progress:
+        kept = prepare_source(source, workers=workers, progress=progress)
+    if not kept.files:
+        typer.echo(f"{source.type} makes its sound and has no files: there is nothing to prepare")
+        return
+    good = kept.files - len(kept.bad)
+    typer.echo(f"{good} of {kept.files} files are in {folder()}: {kept.new} are new, {good - kept.new} were there")
+    if kept.bad:
+        table = Table("not usable", "why")
+        for one in kept.bad[:20]:
+            table.add_row(one.uri, one.reason)
+        Console().print(table)
+        typer.echo(f"{len(kept.bad)} files cannot be used, all of them are listed in {kept.quarantine}")
+    allowed = int(float(number) / 100 * kept.files) if number != bad else int(float(number))
+    if len(kept.bad) > allowed:
+        typer.echo(f"that is more than the {allowed} that --bad {bad} allows; mend them, or take their rows out")
+        raise typer.Exit(1)

@@ -182,6 +182,18 @@ class Source(Component):
 
         return np.random.default_rng((seed, epoch)).permutation(np.asarray(part, np.int64))
 
+    def files(self) -> dict[str, list[int]]:
+        """The examples whose sound is in each file or folder, by its path or URI; none where sound is made."""
+        return {}
+
+    def fetch(self, index: int) -> bool:
+        """Bring the sound of example `index` into the cache, if it is in a file; whether it was not there yet.
+
+        Raises:
+            ValueError: as for the example itself.
+        """
+        return False
+
     def references(self, example: Example) -> dict[str, Values]:
         """Answers by those who know more than a model hears, by name (a closed-form inverse); none by default."""
         return {}

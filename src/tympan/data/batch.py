@@ -33,17 +33,22 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     ) -> None:
         self.source, self.part, self.encode = source, list(part), encode
         self.seed, self.epochs, self.shuffle, self.batch_size = seed, epochs, shuffle, batch_size
-        self._plan: tuple[int, np.ndarray] | None = None
+        self._plans: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.part) * self.epochs
 
-    def __getitem__(self, position: int) -> dict[str, Any]:
+    def at(self, position: int) -> tuple[int, int]:
+        """The epoch and the example at a position."""
         epoch, place = divmod(position, len(self.part))
-        if self._plan is None or self._plan[0] != epoch:
+        if epoch not in self._plans:  # two are kept: what is read ahead may be of the next
+            last = list(self._plans.items())[-1:]
             order = self.source.order(self.part, self.seed, epoch, self.batch_size) if self.shuffle else self.part
-            self._plan = epoch, np.asarray(order)
-        index = int(self._plan[1][place])
+            self._plans = dict(last) | {epoch: np.asarray(order)}
+        return epoch, int(self._plans[epoch][place])
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        epoch, index = self.at(position)
         example = self.source.clip(index, epoch, self.seed)
         return {
             "waveform": torch.from_numpy(np.require(example.waveform, np.float32, ["C", "W"])),

@@ -2,11 +2,13 @@
 
 import errno
 import hashlib
+import json
 import mmap
 import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,8 @@ VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "Last-Modified", "updated
 """By what file systems tell the versions of a file apart."""
 STALE = 86400.0
 """Seconds after which a half-written file of another machine has no writer any more."""
+SHARED = "TYMPAN_VERSIONS"
+"""The environment variable that names the folder with the versions of remote files that processes share."""
 
 _HEADER = re.compile(rb"\x93NUMPY\x01\0v\0\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \} *\n")
 """The 128 bytes that numpy writes before a float32 array with two dimensions."""
@@ -41,19 +45,49 @@ def folder() -> Path:
 def local(uri: str | Path) -> Path:
     """A path at which the file can be read: a local one as it is, a remote one after it is fetched, once.
 
-    A process asks once which version of a remote file there is: a run does not see it change.
+    A process asks once which version of a remote file there is, and so do all processes of a run together
+    (`asked_once`): a run does not see it change.
 
     Raises:
         OSError: it is missing, may not be read, cannot be reached, or does not fit on the disk; the message names it.
     """
     if not storage.is_remote(uri):
         return storage.local_path(uri)
-    size, name = _version(uri)
-    path = folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}"
-    if not path.is_file() or size not in (None, path.stat().st_size):
+    path, size = _place(uri)
+    if not _whole(path, size):
         with room(uri, path, size or 0) as written:
             call(uri, lambda client, remote: _fetch(client, remote, written, size))
     return path
+
+
+def held(uri: str | Path) -> bool:
+    """Whether `local` has nothing to fetch."""
+    return not storage.is_remote(uri) or _whole(*_place(uri))
+
+
+def read_bytes(uri: str | Path) -> bytes:
+    """All bytes of a file; of one in a bucket they are fetched once, as by `local`."""
+    # An https server may not tell versions apart, and a small file must not stay as it was.
+    return local(uri).read_bytes() if split(uri)[0] in ("s3", "gs") else storage.read_bytes(uri)
+
+
+def read_text(uri: str | Path) -> str:
+    """A UTF-8 text, as `storage.read_text` reads it; of one in a bucket it is fetched once."""
+    return storage.text(read_bytes(uri), uri)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """While it lasts, this process and all that it starts ask once together which version of a remote file there is."""
+    if SHARED in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="tympan-") as place:
+        os.environ[SHARED] = place
+        try:
+            yield
+        finally:
+            del os.environ[SHARED]
 
 
 def decoded(
@@ -73,8 +107,10 @@ def decoded(
     found = _mapped(path)
     if found is None:
         sound = np.ascontiguousarray(read(), np.float32)
-        with room(uri, path, sound.nbytes) as written:
-            np.save(written, sound, allow_pickle=False)
+        # Not by np.save, which loses the last bytes on a full disk without an error.
+        with room(uri, path, sound.nbytes) as written, written.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(sound))
+            file.write(sound.data)
         found = _mapped(path)
     if found is None:
         raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
@@ -83,22 +119,41 @@ def decoded(
 
 def _version(uri: str | Path) -> tuple[int | None, str]:
     """Size (bytes) and a name that another version of the file would not have."""
-    protocol, place = split(uri)
+    protocol, path = split(uri)
     if protocol == "file":  # asked for every clip
         try:
-            found = os.stat(place)  # noqa: PTH116
+            found = os.stat(path)  # noqa: PTH116
         except OSError as error:
             raise fault(uri, error) from error
-        version = f"{place}\n{found.st_size}\n{found.st_mtime_ns}\n{found.st_ctime_ns}"
+        version = f"{path}\n{found.st_size}\n{found.st_mtime_ns}\n{found.st_ctime_ns}"
         return found.st_size, hashlib.sha256(version.encode()).hexdigest()[:32]
     known = _known.get(str(uri))
     if known is None:
-        info = storage.info(uri)
-        version = [protocol, place, info.get("size"), *(info[name] for name in VERSIONS if name in info)]
-        known = info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
+        place = Path(os.environ.get(SHARED, ""), hashlib.sha256(str(uri).encode()).hexdigest())
+        shared = SHARED in os.environ and protocol != "memory"
+        if shared and place.is_file():
+            size, name = json.loads(place.read_bytes())
+            known = size, name
+        else:
+            info = storage.info(uri)
+            version = [protocol, path, info.get("size"), *(info[name] for name in VERSIONS if name in info)]
+            known = info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
+            if shared:
+                with storage.aside(place) as written:
+                    written.write_text(json.dumps(known))
         if protocol != "memory":  # which costs nothing to ask
             _known[str(uri)] = known
     return known
+
+
+def _place(uri: str | Path) -> tuple[Path, int | None]:
+    """Where a remote file is kept, and its size (bytes) where that is known."""
+    size, name = _version(uri)
+    return folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}", size
+
+
+def _whole(path: Path, size: int | None) -> bool:
+    return path.is_file() and size in (None, path.stat().st_size)
 
 
 def _fetch(client: Any, remote: str, written: Path, size: int | None) -> None:

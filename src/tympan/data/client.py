@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ LOCAL = {
 """What is wrong with a local file, and what to do."""
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds, at most doubled by chance, before a request that failed is made again."""
+PATIENCE = 15.0
+"""Seconds without a byte after which a request has failed."""
 
 T = TypeVar("T")
 _clients: dict[tuple[int, str], Any] = {}
@@ -77,7 +80,8 @@ def fault(uri: str | Path, error: BaseException) -> OSError:
         return FileNotFoundError(f"{uri} does not exist{where}; check its spelling")
     denied = isinstance(error, PermissionError) or status in (401, 403) or str(error).startswith("Forbidden")
     if denied or "Credentials" in type(error).__name__:
-        return PermissionError(f"{uri} may not be accessed ({error}); check its permissions and your credentials")
+        said = " ".join(str(error).split())  # of several lines, from some servers
+        return PermissionError(f"{uri} may not be accessed ({said}); check its permissions and your credentials")
     if isinstance(error, OSError) and (
         split(uri)[0] == "file" or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     ):
@@ -95,17 +99,41 @@ def numbered(error: OSError, errno: int | None) -> OSError:
 def _client(uri: str | Path, protocol: str) -> Any:
     key = os.getpid(), protocol  # a client inherited through fork talks over its parent's sockets, and fails
     if key not in _clients:
-        options = {}
-        if protocol == "gs" and os.environ.get("STORAGE_EMULATOR_HOST"):
-            options["token"] = "anon"
-            os.environ.setdefault(
-                "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false"
-            )  # it speaks gRPC, which no emulator does
         try:
-            _clients[key] = fsspec.filesystem(protocol, skip_instance_cache=True, use_listings_cache=False, **options)
+            client = fsspec.filesystem(
+                protocol, skip_instance_cache=True, use_listings_cache=False, **_options(protocol)
+            )
         except ImportError as error:
             raise ValueError(f"{uri} needs another package: pip install 'tympan[{EXTRAS[protocol]}]'") from error
+        # `call` asks again; what clients do so themselves would multiply, and take minutes to fail.
+        if protocol == "s3":
+            client.retries = 1
+        for name in ("_request", "_get_file_request", "_get_file_concurrent") if protocol == "gs" else ():
+            once = getattr(getattr(type(client), name, None), "__wrapped__", None)
+            if once is not None:
+                setattr(client, name, partial(once, client))
+        _clients[key] = client
     return _clients[key]
+
+
+def _options(protocol: str) -> dict[str, Any]:
+    """What a client is made with: patience in seconds without an answer, however long the whole takes."""
+    if protocol == "s3":
+        times = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE}
+        return {"config_kwargs": {**times, "retries": {"total_max_attempts": 1}}}
+    if protocol not in ("gs", "https"):
+        return {}
+    try:
+        from aiohttp import ClientTimeout
+    except ImportError:  # fsspec will say so
+        return {}
+    times = ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
+    if protocol == "https":
+        return {"client_kwargs": {"timeout": times}}
+    if not os.environ.get("STORAGE_EMULATOR_HOST"):
+        return {"requests_timeout": times}
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # it speaks gRPC, which no emulator does
+    return {"requests_timeout": times, "token": "anon"}
 
 
 def _failures() -> tuple[type[BaseException], ...]:

@@ -4,7 +4,6 @@ import numpy as np
 from jaxtyping import Float
 
 from . import Source
-from .draw import uniform_numpy
 
 
 def windows(length: int, clip: int) -> list[int]:
@@ -26,6 +25,8 @@ def start(source: Source, length: int, index: int, epoch: int, seed: int) -> int
     """First sample of the clip of a recording of `length` samples, for every `crop` but `onset`."""
     clip = source.audio.frames
     if source.crop == "random":
+        from .draw import uniform_numpy  # beside torch, which takes seconds that `prepare` need not wait
+
         return int(uniform_numpy(epoch, index, seed, "crop")[0] * (max(length - clip, 0) + 1))
     if source.crop == "all":
         return _window(epoch % _count(length, clip), length, clip)

@@ -98,6 +98,14 @@ class Listeners(Recordings):
         return ("listener", "song")
 
     @property
+    def own_ratios(self) -> tuple[float, float, float]:
+        return self.split_ratios
+
+    @property
+    def own_seed(self) -> int:
+        return self.seed
+
+    @property
     def units(self) -> dict[str, str]:
         each = [self.processing.units(self.signal_units[name], name) for name in self.signals]
         return {value: unit for units in each for value, unit in units.items() if unit}

@@ -13,8 +13,7 @@ from jaxtyping import Float
 
 from ..component import assume
 from ..signals import check_channels
-from . import Description, Example, audio, crop, storage
-from .cache import decoded
+from . import Description, Example, audio, cache, crop, storage
 from .datasets import Dataset
 from .table import some
 
@@ -149,6 +148,35 @@ class Recordings(Dataset):
         except (OSError, ValueError):  # which is told where its sound is wanted
             return None
 
+    def files(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for index, row in enumerate(self.rows):
+            found.setdefault(row.uri, []).append(index)
+        return found
+
+    def fetch(self, index: int) -> bool:
+        row, new = self.row(index), False
+
+        def decode() -> Float[np.ndarray, "channels samples"]:
+            nonlocal new
+            new = True
+            return self._decode(row, uri)
+
+        with self._missing(row):
+            uri = self.locate(row)
+            if not self.cache:
+                new = not cache.held(uri)
+                cache.local(uri)
+                return new
+            try:
+                sound = cache.decoded(uri, self.sample_rate, self.channels, decode)
+            except audio.TooLong:
+                if self.crop == "onset":  # which has to be looked for
+                    raise
+            else:
+                check_channels(len(sound), self.audio, row.uri)
+        return new
+
     @contextmanager
     def _missing(self, row: Recording) -> Iterator[None]:
         try:
@@ -163,7 +191,7 @@ class Recordings(Dataset):
             duration = None if row.stop is None else (last - first) / self.sample_rate
             return audio.read(uri, self.sample_rate, self.channels, first / self.sample_rate, duration)
         # The whole file is kept, so that its stretches share it; a slice of the memory map reads only itself.
-        sound = decoded(uri, self.sample_rate, self.channels, partial(self._decode, row, uri))
+        sound = cache.decoded(uri, self.sample_rate, self.channels, partial(self._decode, row, uri))
         first, last = self._stretch(row, sound.shape[1])
         return sound[:, first:last]
 

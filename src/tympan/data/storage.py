@@ -96,15 +96,23 @@ def read_text(uri: str | Path) -> str:
     Raises:
         ValueError: it is not UTF-8.
     """
-    data = read_bytes(uri)
+    return text(read_bytes(uri), uri)
+
+
+def text(data: bytes, name: str | Path) -> str:
+    """The UTF-8 text that the bytes of a file, called `name` in messages, hold.
+
+    Raises:
+        ValueError: it is not UTF-8.
+    """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError(f"{uri} is UTF-16 text, as its first two bytes say; save it again as UTF-8")
+        raise ValueError(f"{name} is UTF-16 text, as its first two bytes say; save it again as UTF-8")
     if b"\0" in data:
-        raise ValueError(f"{uri} has a NUL in it (byte {data.index(0) + 1}), which no text has; save it as UTF-8 text")
+        raise ValueError(f"{name} has a NUL in it (byte {data.index(0) + 1}), which no text has; save it as UTF-8 text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{uri} is not UTF-8 text (byte {error.start + 1}); save it again as UTF-8") from error
+        raise ValueError(f"{name} is not UTF-8 text (byte {error.start + 1}); save it again as UTF-8") from error
 
 
 def write_bytes(uri: str | Path, data: bytes | memoryview) -> None:

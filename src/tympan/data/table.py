@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..component import assume, did_you_mean
-from . import storage
+from . import cache
 
 Rows = list[dict[str, Any]]
 
@@ -98,7 +98,7 @@ def some(names: list[str], most: int = 10) -> str:
 
 
 def _separated(uri: str, usual: str) -> Rows:
-    text = storage.read_text(uri)
+    text = cache.read_text(uri)
     header: list[str] = []
     rows: Rows = []
     try:
@@ -157,7 +157,7 @@ def _json_lines(uri: str) -> Rows:
         return dict(pairs)
 
     # JSON holds no bare line break, but its texts may hold U+2028, at which splitlines would break.
-    for number, line in enumerate(storage.read_text(uri).split("\n"), 1):
+    for number, line in enumerate(cache.read_text(uri).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -175,7 +175,7 @@ def _parquet(uri: str) -> Rows:
     from pyarrow import ArrowException, parquet  # half a second, which a CSV need not wait for
 
     try:
-        table = parquet.ParquetFile(io.BytesIO(storage.read_bytes(uri))).read()
+        table = parquet.ParquetFile(io.BytesIO(cache.read_bytes(uri))).read()
     except ArrowException as error:
         raise ValueError(f"{uri} is no valid parquet file: {error}") from error
     _refuse_twice(table.column_names, uri)

@@ -92,7 +92,7 @@ class Loader(Section):
     num_workers: int = Field(default=4, ge=0)
     """Processes that read and decode, at most one for each core; 0 reads in the training process."""
     prefetch_size: int = Field(default=2, ge=1)
-    """Batches that each worker reads ahead."""
+    """Batches that each worker reads ahead; without workers, whose files are fetched ahead from a bucket."""
 
 
 class Logging(Section):

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from .. import memory
-from ..data import storage
+from ..data import cache, storage
 from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
@@ -67,6 +67,7 @@ class _Member:
     """Why they may not be."""
 
 
+@cache.asked_once()
 def train(run: Run, *, console: Console | None = None, dry_run: bool = False) -> Result:
     """Train a run, export its best checkpoint, and evaluate that once on the test part.
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
+from ..data.ahead import ahead
 from ..device import device
 from ..pipeline import Pipeline
 from . import faults
@@ -127,13 +128,18 @@ def fit(
         arguments._n_gpu = 1  # else the Trainer would split every batch between threads
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
-    with _quiet():
+    early = 0 if workers else run.loader.prefetch_size * training.batch_size
+    with (
+        _quiet(),
+        ahead(prepared.clips("train", epochs, shuffle=True), early) as clips,
+        ahead(prepared.clips("validation"), early) as judged,
+    ):
         trainer = Trainer(
             model=pipeline,
             args=arguments,
             data_collator=prepared.collate,
-            train_dataset=prepared.clips("train", epochs, shuffle=True),
-            eval_dataset=prepared.clips("validation") if validated else None,
+            train_dataset=clips,
+            eval_dataset=judged if validated else None,
             compute_metrics=_validation_metrics(pipeline),
             optimizers=(optim, schedule),
             callbacks=callbacks,

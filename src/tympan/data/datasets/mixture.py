@@ -159,6 +159,27 @@ class Mixture(Dataset):
         _, source, i = self._at(index)
         return source.values(i)
 
+    def files(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for start, source in zip(self._starts, self.sources.values(), strict=False):
+            for uri, indices in source.files().items():
+                found.setdefault(uri, []).extend(start + i for i in indices)
+        return found
+
+    def fetch(self, index: int) -> bool:
+        _, source, i = self._at(index)
+        return source.fetch(i)
+
+    @property
+    def sounding(self) -> bool:
+        return all(source.sounding for source in self.sources.values())
+
+    def remarks(self) -> list[str]:
+        return [f"{name}: {told}" for name, source in self.sources.items() for told in source.remarks()]
+
+    def left_out(self) -> dict[str, str]:
+        return {f"{name}/{id}": why for name, source in self.sources.items() for id, why in source.left_out().items()}
+
     def references(self, example: Example) -> dict[str, Values]:
         name = example.groups["corpus"]
         groups = {k: v.removeprefix(f"{name}/") for k, v in example.groups.items() if k != "corpus"}

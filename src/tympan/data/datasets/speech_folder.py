@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...component import assume, did_you_mean
-from .. import storage, table
+from .. import cache, storage, table
 from ..audio import Info
 from ..recordings import Recording, Recordings
 
@@ -101,7 +101,7 @@ class SpeechFolder(Recordings):
 
     @cached_property
     def opened(self) -> dict[str, dict[str, Any]]:
-        """The metadata of each id that was looked at, so that an object store is asked once in a process."""
+        """The metadata of each id that was looked at, so that it is read once in a process."""
         return {}
 
     @cached_property
@@ -162,7 +162,7 @@ class SpeechFolder(Recordings):
         if recording.id not in self.opened:
             uri = storage.join(recording.uri, "metadata.json")
             try:
-                metadata = json.loads(storage.read_text(uri))
+                metadata = json.loads(cache.read_text(uri))
             except FileNotFoundError as error:
                 raise ValueError(
                     f"{uri} does not exist, though {recording.id!r} is in a table; "
