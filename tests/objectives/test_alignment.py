@@ -49,7 +49,9 @@ def softened(a, b, gamma, band):
             if abs(i - j) <= band:
                 before = np.array([cells[i - 1, j - 1], cells[i - 1, j], cells[i, j - 1]])
                 least = before.min()
-                cells[i, j] = (a[i - 1] - b[j - 1]) ** 2 + least - gamma * np.log(np.exp((least - before) / gamma).sum())
+                cells[i, j] = (
+                    (a[i - 1] - b[j - 1]) ** 2 + least - gamma * np.log(np.exp((least - before) / gamma).sum())
+                )
     share = np.zeros((n + 2, n + 2))
     share[n, n] = 1
     for i in range(n, 0, -1):

@@ -32,9 +32,7 @@ def dtw(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"], band: int | None =
     return float(_hard(a, b, _width(a, b, band), False)) if _finite(a, b) else float("nan")
 
 
-def warping_path(
-    a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"], band: int | None = None
-) -> tuple[float, float]:
+def warping_path(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"], band: int | None = None) -> tuple[float, float]:
     """DTW and the number of pairs on its path: of equally cheap paths, the one with the fewest."""
     return _hard_with_length(a, b, _width(a, b, band)) if _finite(a, b) else (float("nan"), float("nan"))
 
