@@ -183,6 +183,11 @@ def test_concordance_of_what_never_varies_has_a_finite_gradient_and_none_where_i
     assert loss(flat, torch.arange(9.0)[None, None]).item() == pytest.approx(1, abs=1e-5)
 
 
+def test_one_value_a_clip_has_no_concordance_and_that_is_said():
+    with pytest.raises(ValueError, match="give the target a rate"):
+        Loss.find("ccc")()(torch.zeros(4, 1, 1), torch.ones(4, 1, 1))
+
+
 @pytest.mark.parametrize("band", [None, 3])
 def test_soft_dtw_is_that_of_each_clip_and_channel_for_each_known_frame(band):
     prediction, target = over_time()

@@ -108,6 +108,18 @@ def _nearest(own: Any, other: Any, a: Any, b: Any) -> None:
 
 @_kernel
 @no_type_check
+def _fewest(own: Any, other: Any, own_pairs: Any, other_pairs: Any, apart: Any) -> None:
+    for t in range(len(apart)):
+        x, y, z = own[t], other[t], other[t + 1]
+        i, j, k = own_pairs[t], other_pairs[t], other_pairs[t + 1]
+        least = min(x, min(y, z))
+        # A number of pairs that no path has, where a predecessor costs more.
+        i, j, k = i if x == least else np.inf, j if y == least else np.inf, k if z == least else np.inf
+        own[t], own_pairs[t] = apart[t] + least, min(i, min(j, k)) + 1
+
+
+@_kernel
+@no_type_check
 def _hard(a: Any, b: Any, width: int, farthest: bool) -> float:
     n, m = len(a), len(b)
     reverse = b[::-1].copy()
@@ -127,17 +139,15 @@ def _hard(a: Any, b: Any, width: int, farthest: bool) -> float:
 @no_type_check
 def _hard_with_length(a: Any, b: Any, width: int) -> tuple[float, float]:
     n, m = len(a), len(b)
+    reverse = b[::-1].copy()
     cost, pairs = np.full((2, (n + m) // 2 + 3), np.inf), np.zeros((2, (n + m) // 2 + 3))
     cost[0, m // 2 + 1] = 0
     for k in range(n + m - 1):
-        low, high, at, near, _ = _diagonal(k, n, m, width)
-        own, other = k % 2, 1 - k % 2
-        for t in range(high - low):
-            best, fewest = cost[own, at + t], pairs[own, at + t]
-            for s in (near + t, near + t + 1):
-                if cost[other, s] < best or (cost[other, s] == best and pairs[other, s] < fewest):
-                    best, fewest = cost[other, s], pairs[other, s]
-            cost[own, at + t], pairs[own, at + t] = abs(a[low + t] - b[k - low - t]) + best, fewest + 1
+        low, high, at, near, back = _diagonal(k, n, m, width)
+        h = high - low
+        apart = np.abs(a[low:high] - reverse[back : back + h])
+        own, other = cost[k % 2, at : at + h], cost[1 - k % 2, near : near + h + 1]
+        _fewest(own, other, pairs[k % 2, at : at + h], pairs[1 - k % 2, near : near + h + 1], apart)
     end = (n + m) % 2, _diagonal(n + m - 2, n, m, n + m)[2]
     return cost[end], pairs[end]
 
@@ -145,7 +155,7 @@ def _hard_with_length(a: Any, b: Any, width: int) -> tuple[float, float]:
 @_kernel
 @no_type_check
 def _exp(x: float) -> float:
-    """exp of x <= 0, within 7e-9 of it; below -40, exp(-40). A polynomial at x / 64, squared six times."""
+    """exp of x <= 0, within 1e-13; below -40 it is exp(-40). A polynomial at x / 64, squared six times."""
     z = max(x, -40.0) / 64
     p = 1 + z * (1 + z * (1 / 2 + z * (1 / 6 + z * (1 / 24 + z * (1 / 120 + z * (1 / 720 + z * (1 / 5040)))))))
     p *= p

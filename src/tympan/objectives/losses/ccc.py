@@ -12,8 +12,7 @@ _LEAST = 1e-6  # variance, of quantities with unit deviation, below which curves
 class CCC(Loss):
     """1 - the concordance correlation (Lin 1989) of each clip and channel over its known frames, from 0 to 2.
 
-    For clips of at least some seconds, and targets with a rate: one frame has no correlation. A clip's loss is the mean
-    over the channels of which anything is known.
+    A clip's loss is the mean over its channels of which anything is known.
     """
 
     space = "real"
@@ -24,6 +23,8 @@ class CCC(Loss):
         target: Float[Tensor, "batch channels frames"],
         known: Bool[Tensor, "batch channels frames"],
     ) -> Float[Tensor, "batch"]:
+        if target.shape[2] < 2:
+            raise ValueError("loss 'ccc' is of signals over time; give the target a rate, or take 'mse'")
         n = known.sum(2).clamp(min=1)
         x, y = prediction.sum(2) / n, target.sum(2) / n
         dx = torch.where(known, prediction - x[..., None], 0.0)
