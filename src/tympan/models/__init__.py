@@ -25,11 +25,14 @@ class Model(Component):
 
         Its embedding is then at the target's rate, and its module has three methods in place of one:
 
-        - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the target
-          one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
+        - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the
+          target one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
         - `start(x, real) -> state`: everything that depends on the sound alone;
-        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)`, `known (batch,)`;
-          the embedding `(batch, width)` equals that of `forward` within 1e-5.
+        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)`, `known
+          (batch,)`; the embedding `(batch, width)` equals that of `forward` within 1e-5.
+
+        The Signal that `build` takes as the target is then `Target.past_signal`, with the channels of `past`. Where
+        the model has a field `past_dropout`, a clip's whole past is left out in training with this probability.
         """
         return False
 
