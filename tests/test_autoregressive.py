@@ -120,6 +120,7 @@ def test_embeddings_are_those_of_free_answers() -> None:
         {"type": "continuous", "quantities": ["eda", "pulse"], "rate": 4},
         {"type": "categorical", "column": "c", "classes": ["p", "q", "r"], "rate": 4},
         {"type": "binary", "labels": ["x", "y"], "rate": 4},
+        {"type": "quantised", "quantities": ["eda"], "rate": 4, "levels": 8, "limits": [0, 1]},
     ],
 )
 def test_every_target_with_a_rate_can_be_fed_back(target: dict) -> None:
