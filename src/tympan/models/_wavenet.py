@@ -2,11 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from ._wavenet_step import Stacks
 
 _HEARD = 9  # past steps that the upsampler sees at once
 
@@ -24,6 +28,8 @@ class State:
     """The last steps that the upsampler sees."""
     before: list[Tensor]
     """Of each layer, the frames `(batch, hidden, dilation)` that it was given last."""
+    stacks: "Stacks | None"
+    """On the processor, where nothing is to be learned: compiled layers, in place of `before`."""
     step: int = 0
 
 
@@ -83,6 +89,7 @@ class Network(nn.Module):
             real,
             x.new_zeros(len(x), self.upsampler.enter.in_channels, _HEARD),
             self._silence(x),
+            self._compiled(len(x)) if self._may_compile(x) else None,
         )
 
     def step(
@@ -95,8 +102,12 @@ class Network(nn.Module):
         begin, end = _begin(state.step, self.per_step), _begin(state.step + 1, self.per_step)
         hidden, real = _fitted(state.hidden[:, :, begin:end], state.real[:, begin:end], end - begin)
         named, _ = _fitted(state.named[:, :, begin:end], state.real[:, begin:end], end - begin)
-        gates = self._gates(self.upsampler(state.recent)[:, :, 0, : end - begin], named)
-        y = self.after(self._stacks(hidden, real, gates, state.before))
+        upsampled = self.upsampler(state.recent)[:, :, 0, : end - begin]
+        if state.stacks is None:
+            skips = self._stacks(hidden, real, self._gates(upsampled, named), state.before)
+        else:
+            skips = self._compiled_stacks(state.stacks, hidden, real, torch.cat([upsampled, named], 1))
+        y = self.after(skips)
         state.step += 1
         frames = torch.arange(end - begin, device=y.device)[None]
         return self._attended(y, real, (frames, torch.ones_like(frames, dtype=torch.bool)))[:, :, 0], state
@@ -134,6 +145,27 @@ class Network(nn.Module):
             hidden = (hidden + y[:, :width]) * real[:, None]
             skips = skips + y[:, width:]
         return skips
+
+    def _may_compile(self, x: Tensor) -> bool:
+        plain = x.device.type == "cpu" and x.dtype == self.input.weight.dtype == torch.float32
+        busy = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or (self.training and self.dropout.p > 0)
+        return plain and not busy
+
+    def _compiled(self, batch: int) -> "Stacks":
+        from ._wavenet_step import Stacks
+
+        dilated, paths = (
+            [tuple(p.detach().numpy() for p in layer.parameters()) for layer in layers]
+            for layers in (self.dilated, self.paths)
+        )
+        return Stacks(dilated, paths, self.dilations, batch)
+
+    def _compiled_stacks(self, stacks: "Stacks", hidden: Tensor, real: Tensor, conditions: Tensor) -> Tensor:
+        assert self.gates is not None
+        gates = functional.linear(conditions.transpose(1, 2), self.gates.weight[:, :, 0])
+        rows = hidden.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        skips = stacks(rows.numpy(), gates.unflatten(2, (len(self.dilations), -1)).numpy(), real.contiguous().numpy())
+        return torch.from_numpy(skips).transpose(1, 2)
 
     def _attended(
         self,
