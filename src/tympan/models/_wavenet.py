@@ -1,6 +1,5 @@
 """The WaveNet's module: all frames at once, or those of one step, by the same layers."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from ._wavenet_step import Stacks
+from ._wavenet_grid import HEARD, SLOPE, begin, grid
 
-_HEARD = 9  # past steps that the upsampler sees at once
+if TYPE_CHECKING:
+    from ._wavenet_step import Generation
 
 
 @dataclass
@@ -28,8 +27,6 @@ class State:
     """The last steps that the upsampler sees."""
     before: list[Tensor]
     """Of each layer, the frames `(batch, hidden, dilation)` that it was given last."""
-    stacks: "Stacks | None"
-    """On the processor, where nothing is to be learned: compiled layers, in place of `before`."""
     step: int = 0
 
 
@@ -55,7 +52,7 @@ class Network(nn.Module):
         self.paths = nn.ModuleList(nn.Conv1d(hidden, hidden + skip, 1) for _ in dilations)
         self.dropout = nn.Dropout(dropout)
         self.after = nn.Sequential(nn.ReLU(), nn.Conv1d(skip, skip, 1), nn.ReLU(), nn.Conv1d(skip, skip, 1))
-        self.upsampler = _Upsampler(past, hidden, _begin(1, per_step)) if past and per_step else None
+        self.upsampler = _Upsampler(past, hidden, begin(1, per_step)) if past and per_step else None
         conditions = (hidden if past else 0) + len(named)
         # The 1×1 convolutions of all gates as one; their biases are those of the dilated ones.
         self.gates = nn.Conv1d(conditions, 2 * hidden * len(dilations), 1, bias=False) if conditions else None
@@ -71,45 +68,49 @@ class Network(nn.Module):
         steps = self.steps if past is None else past.shape[2]
         if self.per_step is None:
             return self._frames(x, real, None)
-        x, real = _fitted(x, real, _begin(steps, self.per_step))
-        at, place, frames = _grid(steps, self.per_step, x.device)
+        x, real = _fitted(x, real, begin(steps, self.per_step))
+        at, place, frames = grid(steps, self.per_step, x.device)
         upsampled = None
         if self.upsampler is not None:
             assert past is not None and known is not None, "an autoregressive model is given its past"
             heard = torch.cat([past, known[:, None].to(past.dtype)], 1)
-            upsampled = self.upsampler(functional.pad(heard, (_HEARD - 1, 0)))[:, :, at, place]
+            upsampled = self.upsampler(functional.pad(heard, (HEARD - 1, 0)))[:, :, at, place]
         return self._attended(self._frames(x, real, upsampled), real, frames)
 
-    def start(self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]) -> State:
+    def start(
+        self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
+    ) -> "State | Generation":
         """A generation's beginning: what is decided by the sound alone."""
-        assert self.upsampler is not None
+        assert self.upsampler is not None and self.per_step is not None
+        hidden, named = self.input(x) * real[:, None], x[:, self.named]
+        if self._may_compile(hidden):
+            from ._wavenet_step import Generation
+
+            return Generation(self, self.dilations, self.per_step, hidden, named, real)
         return State(
-            self.input(x) * real[:, None],
-            x[:, self.named],
+            hidden,
+            named,
             real,
-            x.new_zeros(len(x), self.upsampler.enter.in_channels, _HEARD),
+            x.new_zeros(len(x), self.upsampler.enter.in_channels, HEARD),
             self._silence(x),
-            self._compiled(len(x)) if self._may_compile(x) else None,
         )
 
     def step(
-        self, state: State, past: Float[Tensor, "batch heard"], known: Bool[Tensor, "batch"]
-    ) -> tuple[Float[Tensor, "batch width"], State]:
+        self, state: "State | Generation", past: Float[Tensor, "batch heard"], known: Bool[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch width"], "State | Generation"]:
         """The next step's frames at once: within a step, no frame depends on an answer that is not there yet."""
+        if not isinstance(state, State):
+            return state.step(past, known), state
         assert self.upsampler is not None and self.per_step is not None
         heard = torch.cat([past, known[:, None].to(past.dtype)], 1)
         state.recent = torch.cat([state.recent[:, :, 1:], heard[:, :, None]], 2)
-        begin, end = _begin(state.step, self.per_step), _begin(state.step + 1, self.per_step)
-        hidden, real = _fitted(state.hidden[:, :, begin:end], state.real[:, begin:end], end - begin)
-        named, _ = _fitted(state.named[:, :, begin:end], state.real[:, begin:end], end - begin)
-        upsampled = self.upsampler(state.recent)[:, :, 0, : end - begin]
-        if state.stacks is None:
-            skips = self._stacks(hidden, real, self._gates(upsampled, named), state.before)
-        else:
-            skips = self._compiled_stacks(state.stacks, hidden, real, torch.cat([upsampled, named], 1))
-        y = self.after(skips)
+        first, last = begin(state.step, self.per_step), begin(state.step + 1, self.per_step)
+        hidden, real = _fitted(state.hidden[:, :, first:last], state.real[:, first:last], last - first)
+        named, _ = _fitted(state.named[:, :, first:last], state.real[:, first:last], last - first)
+        gates = self._gates(self.upsampler(state.recent)[:, :, 0, : last - first], named)
+        y = self.after(self._stacks(hidden, real, gates, state.before))
         state.step += 1
-        frames = torch.arange(end - begin, device=y.device)[None]
+        frames = torch.arange(last - first, device=y.device)[None]
         return self._attended(y, real, (frames, torch.ones_like(frames, dtype=torch.bool)))[:, :, 0], state
 
     def _frames(self, x: Tensor, real: Tensor, upsampled: Tensor | None) -> Float[Tensor, "batch width frames"]:
@@ -147,25 +148,9 @@ class Network(nn.Module):
         return skips
 
     def _may_compile(self, x: Tensor) -> bool:
-        plain = x.device.type == "cpu" and x.dtype == self.input.weight.dtype == torch.float32
+        """On the processor, where nothing is learned, and in float32 throughout."""
         busy = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or (self.training and self.dropout.p > 0)
-        return plain and not busy
-
-    def _compiled(self, batch: int) -> "Stacks":
-        from ._wavenet_step import Stacks
-
-        dilated, paths = (
-            [tuple(p.detach().numpy() for p in layer.parameters()) for layer in layers]
-            for layers in (self.dilated, self.paths)
-        )
-        return Stacks(dilated, paths, self.dilations, batch)
-
-    def _compiled_stacks(self, stacks: "Stacks", hidden: Tensor, real: Tensor, conditions: Tensor) -> Tensor:
-        assert self.gates is not None
-        gates = functional.linear(conditions.transpose(1, 2), self.gates.weight[:, :, 0])
-        rows = hidden.transpose(1, 2).clone(memory_format=torch.contiguous_format)
-        skips = stacks(rows.numpy(), gates.unflatten(2, (len(self.dilations), -1)).numpy(), real.contiguous().numpy())
-        return torch.from_numpy(skips).transpose(1, 2)
+        return not busy and x.device.type == "cpu" and x.dtype == torch.float32
 
     def _attended(
         self,
@@ -188,31 +173,13 @@ class _Upsampler(nn.Module):
     def __init__(self, past: int, hidden: int, most: int) -> None:
         super().__init__()
         self.most = most
-        self.enter = nn.Conv1d(past + 1, hidden, _HEARD)
+        self.enter = nn.Conv1d(past + 1, hidden, HEARD)
         self.lengthen = nn.Conv1d(hidden, hidden * most, 1)
 
     def forward(self, heard: Float[Tensor, "batch heard steps"]) -> Float[Tensor, "batch hidden later most"]:
-        y = functional.leaky_relu(self.enter(heard), 0.2)
-        y = functional.leaky_relu(self.lengthen(y), 0.2)
+        y = functional.leaky_relu(self.enter(heard), SLOPE)
+        y = functional.leaky_relu(self.lengthen(y), SLOPE)
         return y.unflatten(1, (-1, self.most)).transpose(2, 3)
-
-
-def _begin(step: int, per_step: float) -> int:
-    """The first frame of a step: the first that is not before its time."""
-    return math.ceil(step * per_step - 1e-6)
-
-
-def _grid(
-    steps: int, per_step: float, device: torch.device
-) -> tuple[Int[Tensor, "frames"], Int[Tensor, "frames"], tuple[Int[Tensor, "steps most"], Bool[Tensor, "steps most"]]]:
-    """The step of every frame and its place in it; and the frames of every step, with which of them are its own."""
-    begins = torch.tensor([_begin(step, per_step) for step in range(steps + 1)])
-    counts = begins.diff()
-    at = torch.arange(steps).repeat_interleave(counts)
-    place = torch.arange(len(at)) - begins[at]
-    own = torch.arange(_begin(1, per_step)) < counts[:, None]
-    frames = (begins[:-1, None] + torch.arange(_begin(1, per_step))).clamp(max=len(at) - 1)
-    return at.to(device), place.to(device), (frames.to(device), own.to(device))
 
 
 def _fitted(x: Tensor, real: Tensor, frames: int) -> tuple[Tensor, Tensor]:
