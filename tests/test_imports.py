@@ -12,7 +12,7 @@ FLOORS = [
     {"component", "device", "memory", "signals", "acoustics"},
     {"columns", "skin_conductance", "electrodermal"},
     {"data", "features", "models", "objectives"},
-    {"head", "representation", "pipeline"},
+    {"head", "representation", "feedback", "pipeline"},
     {"serving"},
     {"reports"},
     {"runs", "machine"},
@@ -24,7 +24,8 @@ IN_ORDER = {
     "electrodermal": 1,
     "head": 0,
     "representation": 1,
-    "pipeline": 2,
+    "feedback": 2,
+    "pipeline": 3,
     "cli": 0,
     "__main__": 1,
 }

@@ -19,6 +19,8 @@ SMALL = {
     "crepe": {"dropout": 0.0},
     "lstm": {"width": 16},
     "timm": {"name": "resnet10t"},
+    # What it does with its past is in test_wavenet.py and test_autoregressive.py.
+    "wavenet": {"hears_past": False, "hidden_channels": 16, "skip_channels": 16, "context_size_in_seconds": 1.0},
 }
 HEARS_WAVEFORM = {"crepe"}
 BANDS = Signal(tuple(f"band_{i}" for i in range(16)), 50.0, 2.56)

@@ -30,6 +30,9 @@ class Model(Component):
         - `start(x, real) -> state`: everything that depends on the sound alone;
         - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)` and
           `known (batch,)`; the embedding `(batch, width)` equals that of `forward` within 1e-5.
+
+        The Signal that `build` takes as the target is then `Target.past_signal`, with the channels of `past`. Where
+        the model has a field `past_dropout`, a clip's whole past is left out in training with this probability.
         """
         return False
 
