@@ -25,6 +25,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "recorded": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
+    "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},
 }
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tympan.head import Head, masked_mean, resample, resample_mask
+from tympan.frames import masked_mean, resample, resample_mask
+from tympan.head import Head
 from tympan.signals import Signal
 
 EMBEDDING = Signal(("a", "b", "c"), 10.0, 2.0)

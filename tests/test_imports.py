@@ -9,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "tympan"
 FLOORS = [
-    {"component", "device", "memory", "signals", "acoustics"},
+    {"component", "device", "frames", "memory", "signals", "acoustics"},
     {"data", "features", "models", "objectives"},
     {"head", "representation", "pipeline"},
     {"serving"},

@@ -14,10 +14,16 @@ class Model(Component):
     """A backbone; the module it builds maps features to a sequence of embeddings."""
 
     packages: ClassVar[tuple[str, ...]] = ("tympan.models",)
-    causal: ClassVar[bool] = False
-    """Whether a frame of the embedding depends on earlier frames alone."""
-    hears_padding: ClassVar[bool] = False
-    """Whether the amount of padding can change what is said of a clip (image networks)."""
+
+    @property
+    def hears_future(self) -> bool:
+        """Whether a frame of the embedding may depend on later frames; causal models say no."""
+        return True
+
+    @property
+    def hears_padding(self) -> bool:
+        """Whether the amount of padding can change what is said of a clip (image networks)."""
+        return False
 
     @property
     def autoregressive(self) -> bool:
@@ -25,11 +31,11 @@ class Model(Component):
 
         Its embedding is then at the target's rate, and its module has three methods in place of one:
 
-        - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the target
-          one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
+        - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the
+          target one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
         - `start(x, real) -> state`: everything that depends on the sound alone;
-        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)`, `known (batch,)`;
-          the embedding `(batch, width)` equals that of `forward` within 1e-5.
+        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)` and `known
+          (batch,)`; the embedding `(batch, width)` equals that of `forward` within 1e-5.
         """
         return False
 
@@ -47,3 +53,15 @@ class Model(Component):
     def bare(self) -> Self:
         """A copy that builds the same module without reading any file; for models that start from weights."""
         return self
+
+    def check_steps(self, target: Signal) -> None:
+        """Refuse a target without steps, for models that hear their past.
+
+        Raises:
+            ValueError: the target is given once per clip.
+        """
+        if target.rate is None:
+            raise ValueError(
+                f"model {self.type!r} hears its own past, and a target that is given once per clip has none; "
+                "set `hears_past: false`, or give the target a `rate`"
+            )
