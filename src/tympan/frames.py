@@ -36,19 +36,24 @@ def or_last(real: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch frames"]:
 
 
 def resample_real(
-    x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"], frames: int
+    x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"], frames: int, causal: bool = False
 ) -> tuple[Float[Tensor, "batch channels {frames}"], Bool[Tensor, "batch {frames}"]]:
-    """To another number of frames, none of which hears padding or a later frame; and which of them are real.
+    """To another number of frames that do not hear padding, and which of them are real; what is not is 0.
 
-    Where there are fewer, each is the mean over the real ones within it; where there are more, each is the one it lies
-    in. What is not real is 0.
+    Where there are fewer, each is the mean over the real ones that end within it. Where there are more, each is the one
+    in whose time its middle lies or, if `causal`, the last one that has ended: none before the first has.
     """
+    before, device = x.shape[2], x.device
     there = resample_mask(real, frames)
-    if frames < x.shape[2]:
-        share = nn.functional.adaptive_avg_pool1d(real[:, None].to(x.dtype), frames)
-        x = nn.functional.adaptive_avg_pool1d(x * real[:, None], frames) / share.clamp(min=1 / x.shape[2])
-    elif frames > x.shape[2]:
-        x = x[:, :, ((torch.arange(frames, device=x.device) + 0.5) * x.shape[2] / frames).long()]
+    ends = torch.arange(frames + 1, device=device) * before // frames  # of whole frames that have ended
+    if frames < before:
+        at = ends[:-1, None] + torch.arange(-(-before // frames), device=device)
+        own = (at < ends[1:, None]) & real[:, at.clamp(max=before - 1)]
+        x = (x[:, :, at.clamp(max=before - 1)] * own[:, None]).sum(3) / own.sum(2)[:, None].clamp(min=1)
+    elif frames > before and causal:
+        x = x[:, :, (ends[1:] - 1).clamp(min=0)] * (ends[1:] > 0)
+    elif frames > before:
+        x = x[:, :, ((torch.arange(frames, device=device) + 0.5) * before / frames).long()]
     return x.masked_fill(~there[:, None], 0), there
 
 

@@ -117,12 +117,16 @@ class Cache:
 
     def add(self, keys: Heads, values: Heads) -> tuple[Tensor, Tensor]:
         """Those of one more frame; gives all, `(batch, heads, others, size)`."""
+        new = [keys, values]
         if not self.kept:
-            self.kept = [keys, values]
-        elif self.at == self.kept[0].shape[2]:
-            self.kept = [torch.cat([kept, torch.empty_like(kept)], 2) for kept in self.kept]
-        for kept, new in zip(self.kept, (keys, values), strict=True):
-            kept[:, :, self.at] = new[:, :, 0]
+            self.kept = new
+        elif torch.is_grad_enabled():  # what gradients go back through is not written over
+            self.kept = [torch.cat(pair, 2) for pair in zip(self.kept, new, strict=True)]
+        else:
+            if self.at == self.kept[0].shape[2]:
+                self.kept = [torch.cat([kept, kept], 2) for kept in self.kept]
+            for kept, one in zip(self.kept, new, strict=True):
+                kept[:, :, self.at] = one[:, :, 0]
         self.at += 1
         return self.kept[0][:, :, : self.at], self.kept[1][:, :, : self.at]
 

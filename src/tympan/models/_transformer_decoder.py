@@ -47,7 +47,7 @@ class HearsPast(nn.Module):
         past: Float[Tensor, "batch values steps"],
         known: Bool[Tensor, "batch steps"],
     ) -> Float[Tensor, "batch width steps"]:
-        x, real = resample_real(x, real, past.shape[2])
+        x, real = resample_real(x, real, past.shape[2], self.causal)
         turned = turn(real, self.size)
         heard = earlier(real)
         sound_heard = heard if self.causal else real[:, None, None]
@@ -57,7 +57,7 @@ class HearsPast(nn.Module):
         return self.norm(y).transpose(1, 2).masked_fill(~real[:, None], 0)
 
     def start(self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]) -> State:
-        x, real = resample_real(x, real, self.steps.over(x.shape[2]))
+        x, real = resample_real(x, real, self.steps.over(x.shape[2]), self.causal)
         turned = turn(real, self.size)
         return State(x, real, turned, self._sounds(x, turned), [Cache() for _ in self.layers], 0)
 

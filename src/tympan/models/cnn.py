@@ -53,7 +53,7 @@ class CNN(Model):
 class _Network(nn.Module):
     def __init__(self, model: CNN, channels: int) -> None:
         super().__init__()
-        self.stride, self.total = model.stride, model.stride**model.layers
+        self.stride, self.total, self.causal = model.stride, model.stride**model.layers, model.causal
         self.stem = _Convolution(model, channels)
         self.blocks = nn.ModuleList(_Block(model) for _ in range(model.layers))
         self.norm = nn.LayerNorm(model.width)
@@ -63,7 +63,7 @@ class _Network(nn.Module):
     ) -> Float[Tensor, "batch width embedded"]:
         # A whole number of strides, so that both ends of a clip lie on the grid, whichever of them is padded.
         missing = -x.shape[2] % self.total
-        sides = (missing // 2, missing - missing // 2)
+        sides = (missing, 0) if self.causal else (missing // 2, missing - missing // 2)
         x = functional.pad(x, sides)
         padded = functional.pad(~real, sides, value=True)[:, None]
         x = self.stem(x).masked_fill(padded, 0)

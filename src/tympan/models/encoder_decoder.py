@@ -14,9 +14,9 @@ from . import Model
 class EncoderDecoder(Model):
     """An encoder that hears the features, and a decoder that hears the encoder's frames as steps of the target.
 
-    Both are models. A step is the mean of the encoder's frames within it, or the frame it lies in where the target is
-    the faster. For a target that is given once per clip the decoder has the encoder's own frames. A decoder that hears
-    its past makes of the two an autoregressive model.
+    Both are models. A step is the mean of the encoder's frames that end within it; where the target is the faster, the
+    frame it lies in or, where both models are causal, the last one that has ended. For a target that is given once per
+    clip the decoder has the encoder's own frames. A decoder that hears its past makes the whole autoregressive.
     """
 
     encoder: SerializeAsAny[Model]
@@ -57,23 +57,24 @@ class EncoderDecoder(Model):
             ValueError: one of the two cannot be met, or the decoder's frames are not those of the target.
         """
         encoder, encoded = self.encoder.build(features, target)
-        steps = encoded if target.rate is None else Signal(encoded.channels, target.rate, target.duration)
-        decoder, embedding = self.decoder.build(steps, target)
+        heard = encoded if target.rate is None else Signal(encoded.channels, target.rate, target.duration)
+        decoder, embedding = self.decoder.build(heard, target)
         if target.rate is not None and embedding.frames != target.frames:
             raise ValueError(
                 f"model.decoder: {self.decoder.type} makes {embedding.frames} frames of the {target.frames} steps of "
                 "the target; set its `stride: 1`"
             )
-        return _Network(encoder, decoder, None if target.rate is None else Steps.of(features, target)), embedding
+        steps = None if target.rate is None else Steps.of(features, target)
+        return _Network(encoder, decoder, steps, not self.hears_future), embedding
 
     def bare(self) -> "EncoderDecoder":
         return self.model_copy(update={"encoder": self.encoder.bare(), "decoder": self.decoder.bare()})
 
 
 class _Network(nn.Module):
-    def __init__(self, encoder: nn.Module, decoder: Any, steps: Steps | None) -> None:
+    def __init__(self, encoder: nn.Module, decoder: Any, steps: Steps | None, causal: bool) -> None:
         super().__init__()
-        self.encoder, self.steps = encoder, steps
+        self.encoder, self.steps, self.causal = encoder, steps, causal
         self.decoder: Any = decoder
 
     def forward(
@@ -95,4 +96,5 @@ class _Network(nn.Module):
         """What the decoder hears, and which of it is real."""
         y = self.encoder(x, real)
         steps = y.shape[2] if self.steps is None else self.steps.over(x.shape[2])
-        return resample_real(y, resample_mask(real, y.shape[2]), steps)[0], resample_mask(real, steps)
+        y, _ = resample_real(y, resample_mask(real, y.shape[2]), steps, self.causal)
+        return y, resample_mask(real, steps)

@@ -128,11 +128,11 @@ class _HearsPast(nn.Module):
         past: Float[Tensor, "batch values steps"],
         known: Bool[Tensor, "batch steps"],
     ) -> Float[Tensor, "batch width steps"]:
-        x, real = resample_real(x, real, past.shape[2])
+        x, real = resample_real(x, real, past.shape[2], causal=True)
         return self.network(torch.cat([x, past, known[:, None]], 1), real)
 
     def start(self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]) -> _State:
-        x, real = resample_real(x, real, self.steps.over(x.shape[2]))
+        x, real = resample_real(x, real, self.steps.over(x.shape[2]), causal=True)
         nothing = x.new_zeros(1, len(x), self.width)
         return _State(x, real, 0, ((nothing, nothing),) * len(self.network.forwards))
 

@@ -87,7 +87,7 @@ class _Network(nn.Module):
     ) -> Float[Tensor, "batch width embedded"]:
         # A whole number of strides, so that both ends of a clip lie on the grid, whichever of them is padded.
         missing = -x.shape[2] % self.stride
-        sides = (missing // 2, missing - missing // 2)
+        sides = (missing, 0) if self.causal else (missing // 2, missing - missing // 2)
         y = self.stem(functional.pad(x, sides)).transpose(1, 2)
         real = functional.pad(real, sides).unflatten(1, (-1, self.stride)).any(2)
         heard = earlier(real) if self.causal else real[:, None, None]
