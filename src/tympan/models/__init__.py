@@ -34,8 +34,11 @@ class Model(Component):
         - `forward(x, real, past, known)`: all steps at once, for training; `past (batch, channels, steps)` is the
           target one step before, 0 where `known (batch, steps)` is False; gives `(batch, width, steps)`;
         - `start(x, real) -> state`: everything that depends on the sound alone;
-        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)` and `known
+        - `step(state, past, known) -> (embedding, state)`: the next step, of `past (batch, channels)`, `known
           (batch,)`; the embedding `(batch, width)` equals that of `forward` within 1e-5.
+
+        The Signal that `build` takes as the target is then `Target.past_signal`, with the channels of `past`. Where
+        the model has a field `past_dropout`, a clip's whole past is left out in training with this probability.
         """
         return False
 
@@ -53,15 +56,3 @@ class Model(Component):
     def bare(self) -> Self:
         """A copy that builds the same module without reading any file; for models that start from weights."""
         return self
-
-    def check_steps(self, target: Signal) -> None:
-        """Refuse a target without steps, for models that hear their past.
-
-        Raises:
-            ValueError: the target is given once per clip.
-        """
-        if target.rate is None:
-            raise ValueError(
-                f"model {self.type!r} hears its own past, and a target that is given once per clip has none; "
-                "set `hears_past: false`, or give the target a `rate`"
-            )

@@ -49,14 +49,10 @@ class LSTM(Model):
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, at the rate of the features or, if it hears its past, of the
         target.
-
-        Raises:
-            ValueError: it hears its past, and the target has no rate.
         """
         width = self.width * (2 if self.bidirectional else 1)
         names = tuple(f"embedding_{i}" for i in range(width))
         if self.hears_past:
-            self.check_steps(target)
             return _HearsPast(self, features, target), Signal(names, target.rate, target.duration)
         embedding = Signal(names, features.frames / features.duration, features.duration)
         return _Network(self, len(features.channels), width), embedding

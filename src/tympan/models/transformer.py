@@ -59,14 +59,10 @@ class Transformer(Model):
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, `stride` times slower than the features or, if it hears its
         past, at the target's rate.
-
-        Raises:
-            ValueError: it hears its past, and the target has no rate.
         """
         names = tuple(f"embedding_{i}" for i in range(self.width))
         layers = [Layer(self.width, self.heads, self.dropout, self.hears_past) for _ in range(self.layers)]
         if self.hears_past:
-            self.check_steps(target)
             module = HearsPast(layers, features, target, self.width, self.causal)
             return module, Signal(names, target.rate, target.duration)
         frames = -(-features.frames // self.stride)

@@ -73,6 +73,20 @@ class Target(Component):
     ) -> "dict[str, list[float] | list[str]]":
         """One clip's decoded prediction as the columns of a table, one entry a frame, units in the names."""
 
+    def past_signal(self, duration: float) -> Signal:
+        """The Signal of what an autoregressive model hears of its past; by default that of a prediction."""
+        return self.signal(duration)
+
+    def past_of_truth(self, encoded: "Float[Tensor, 'batch channels frames']") -> "Float[Tensor, 'batch heard frames']":
+        """What an autoregressive model hears of an encoded target, which is known everywhere; by default itself."""
+        return encoded
+
+    def past_of_prediction(
+        self, prediction: "Float[Tensor, 'batch outputs frames']"
+    ) -> "Float[Tensor, 'batch heard frames']":
+        """The same of its own prediction: the expected value of `past_of_truth`; by default itself."""
+        return prediction
+
     def fit(self, values: Iterable[Mapping[str, Any]]) -> Self:
         """A copy with what is learned from the values of the training part (means, classes); itself by default.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..component import did_you_mean
+from ..feedback import check_past
 from ..objectives import Target
 from ..pipeline import check_outputs
 from .monitor import monitored
@@ -48,6 +49,10 @@ def _predicted(run: Run) -> Iterator[Conflict]:
             check_outputs(run.outputs)
         except ValueError as error:
             yield "targets" if run.targets else "target", str(error)
+        try:
+            check_past(run.model, {name: output.target for name, output in run.outputs.items()})
+        except ValueError as error:
+            yield "model", str(error)
 
 
 def _optimizer(run: Run) -> Iterator[Conflict]:

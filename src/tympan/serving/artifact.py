@@ -110,9 +110,11 @@ class Artifact:
         """The prediction for each recording, before decoding: `{output: (channels, frames)}`.
 
         Where a recording is heard in several windows, what is said once per clip is averaged before decoding, and what
-        has a rate is laid end to end with overlaps averaged.
+        has a rate is laid end to end with overlaps averaged. A model that hears its own past has one for the whole of
+        a recording: it is heard in one go, with levels and standardisation over all of it.
         """
-        for starts, windows_of in self._batched(waveforms, batch_size, self._forward):
+        whole = self.pipeline.autoregressive
+        for starts, windows_of in self._batched(waveforms, batch_size, self._forward, whole):
             yield {name: self._stitch(name, starts, [w[name] for w in windows_of]) for name in self.config.outputs}
 
     def embed(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[list[tuple[float, float, Tensor]]]:
@@ -173,7 +175,7 @@ class Artifact:
         return list(self.pipeline.embed(waveform, samples).float().cpu())
 
     def _batched(
-        self, waveforms: Iterable[Waveform], batch_size: int, ask: Any
+        self, waveforms: Iterable[Waveform], batch_size: int, ask: Any, whole: bool = False
     ) -> Iterator[tuple[list[int], list[Any]]]:
         audio = self.config.audio
         device = next(self.pipeline.parameters()).device
@@ -184,19 +186,24 @@ class Artifact:
         clips: list[tuple[int, Tensor]] = []
 
         def answer() -> None:
-            batch = torch.stack([pad(clip, audio.samples, audio.padding) for _, clip in clips])
+            batch = torch.stack([pad(c, max(audio.samples, c.shape[1]), audio.padding) for _, c in clips])
             samples = torch.tensor([clip.shape[1] for _, clip in clips])
             for (owner, _), said in zip(clips, ask(batch.to(device), samples.to(device)), strict=True):
                 waiting[owner][1].append(said)
             clips.clear()
 
         for waveform in waveforms:
-            starts = audio.starts(waveform)
+            starts, length = audio.starts(waveform), audio.samples
+            alone = whole and len(starts) > 1
+            if alone:
+                starts, length = [0], waveform.shape[1]
+                if clips:
+                    answer()
             waiting.append((starts, []))
             for first in starts:
-                clip = np.array(waveform[:, first : first + audio.samples], np.float32)
+                clip = np.array(waveform[:, first : first + length], np.float32)
                 clips.append((len(waiting) - 1, torch.from_numpy(clip)))
-                if len(clips) == batch_size:
+                if alone or len(clips) == batch_size:
                     answer()
             while not clips and waiting:
                 yield waiting.pop(0)

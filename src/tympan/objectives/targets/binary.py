@@ -72,6 +72,11 @@ class Binary(Target):
         known = encoded.detach().cpu().double().numpy()
         return {label: known[:, i : i + 1] for i, label in enumerate(self.labels)}
 
+    def past_of_prediction(
+        self, prediction: Float[Tensor, "batch labels frames"]
+    ) -> Float[Tensor, "batch labels frames"]:
+        return prediction.sigmoid()
+
     def columns(self, decoded: Mapping[str, Float[np.ndarray, "values frames"]]) -> dict[str, list[float] | list[str]]:
         return {**times(decoded, self.rate), **{label: p[0].tolist() for label, p in decoded.items()}}
 

@@ -80,6 +80,14 @@ class Categorical(Target):
     def truth(self, encoded: Float[Tensor, "batch channels frames"]) -> dict[str, Float[np.ndarray, "batch 1 frames"]]:
         return {self.column: encoded.detach().cpu().double().numpy()}
 
+    def past_of_truth(self, encoded: Float[Tensor, "batch 1 frames"]) -> Float[Tensor, "batch classes frames"]:
+        return torch.nn.functional.one_hot(encoded[:, 0].long(), len(self.classes)).transpose(1, 2).float()
+
+    def past_of_prediction(
+        self, prediction: Float[Tensor, "batch classes frames"]
+    ) -> Float[Tensor, "batch classes frames"]:
+        return prediction.softmax(1)
+
     def columns(self, decoded: Mapping[str, Float[np.ndarray, "values frames"]]) -> dict[str, list[float] | list[str]]:
         p = decoded[self.column]
         names = [self.classes[i] for i in p.argmax(0)]
