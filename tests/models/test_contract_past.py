@@ -35,6 +35,7 @@ CHOICES = {
     "wavenet to transformer, causal": pair(WAVENET, {**TRANSFORMER, "causal": True}),
     "tcn to transformer, causal": pair({"type": "tcn", "width": 16, "layers": 3}, {**TRANSFORMER, "causal": True}),
 }
+SLOW = {n for n in CHOICES if "wavenet" in n}  # which refuse a target that is faster than the features
 BANDS = Signal(tuple(f"band_{i}" for i in range(16)), 50.0, 2.4)
 TARGET = Signal(("a", "b"), 5.0, 2.4)
 
@@ -70,8 +71,9 @@ def said(module, x, real, past, known):
     return torch.stack(steps, 2)
 
 
-@pytest.mark.parametrize("rate", [5.0, 50.0, 75.0])
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize(
+    ("name", "rate"), [(n, r) for n in CHOICES for r in (5.0, 50.0, 75.0) if r < 75 or n not in SLOW]
+)
 def test_one_step_after_the_other_is_the_same_as_all_at_once(name: str, rate: float) -> None:
     module, embedding = built(name, Signal(("a", "b"), rate, 2.4))
     given = clips(steps=round(rate * 2.4))
@@ -89,6 +91,10 @@ def test_a_recording_longer_than_a_clip_has_as_many_steps_as_it_is_long(name: st
     with torch.no_grad():
         together = module.eval()(*given)
         torch.testing.assert_close(said(module, *given), together, atol=1e-5, rtol=1e-5)
+        given[0][:, :, -10:] += 1.0
+        change = (module(*given) - together).abs().amax((0, 1))
+    assert change[-1] > 1e-3
+    assert choose(name).hears_future or change[:-1].max() < 1e-5
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -106,8 +112,10 @@ def test_a_step_hears_the_answers_before_it_alone(name: str) -> None:
     assert (before - unknown).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("name", [n for n in CHOICES if not choose(n).hears_future])
-@pytest.mark.parametrize("rate", [5.0, 75.0])
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [(n, r) for n in CHOICES if not choose(n).hears_future for r in (5.0, 75.0) if r < 75 or n not in SLOW],
+)
 def test_a_causal_model_does_not_hear_later_sound(name: str, rate: float) -> None:
     steps = round(2.4 * rate)
     module, _ = built(name, Signal(("a", "b"), rate, 2.4))

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..frames import Steps
+
 _HEARD = 9  # past steps that the upsampler sees at once
 
 
@@ -40,7 +42,7 @@ class Network(nn.Module):
         past: int,
         named: list[int],
         per_step: float | None,
-        steps: int,
+        steps: Steps | None,
     ) -> None:
         super().__init__()
         self.dilations, self.named, self.per_step, self.steps = dilations, named, per_step, steps
@@ -62,9 +64,9 @@ class Network(nn.Module):
         past: Float[Tensor, "batch heard steps"] | None = None,
         known: Bool[Tensor, "batch steps"] | None = None,
     ) -> Float[Tensor, "batch width steps"]:
-        steps = self.steps if past is None else past.shape[2]
-        if self.per_step is None:
+        if self.per_step is None or self.steps is None:
             return self._frames(x, real, None)
+        steps = self.steps.over(x.shape[2]) if past is None else past.shape[2]
         x, real = _fitted(x, real, _begin(steps, self.per_step))
         at, place, frames = _grid(steps, self.per_step, x.device)
         upsampled = None

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from ..component import did_you_mean
+from ..frames import Steps
 from ..signals import Signal
 from . import Model
 from ._wavenet import Network
@@ -140,7 +141,7 @@ class WaveNet(Model):
             past=len(target.channels) if self.hears_past else 0,
             named=self._named(features),
             per_step=per_step,
-            steps=target.frames,
+            steps=Steps.of(features, target) if target.rate else None,
         )
         names = tuple(f"embedding_{i}" for i in range(self.skip_channels))
         rate = target.rate or features.frames / features.duration
