@@ -66,7 +66,9 @@ class HeadModule(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch channels out"]:
-        y = self._project(self.pool(x if self.upsample is None else self.upsample(x, real), real))
+        if self.upsample is not None:
+            return self.each(self.upsample(x, real))
+        y = self._project(self.pool(x, real))
         return y if self.pooling else resample(y, self.frames)
 
     def each(self, x: Float[Tensor, "batch width frames"]) -> Float[Tensor, "batch channels frames"]:

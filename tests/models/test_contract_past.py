@@ -5,7 +5,10 @@ import time
 import pytest
 import torch
 
+from tympan.features import Feature
 from tympan.models import Model
+from tympan.objectives import Target
+from tympan.pipeline import Output, Pipeline
 from tympan.signals import Signal
 
 torch.set_num_threads(1)
@@ -218,6 +221,28 @@ def test_what_it_says_next_is_learnt_from_the_sound_and_the_past(name: str) -> N
             before = head(embedded[:, :, None])[:, :, 0]
             answers.append(before)
     assert (torch.stack(answers, 2) - truth).square().mean() < 0.1 * truth.var()
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_pipeline_teaches_it_and_lets_it_answer(name: str) -> None:
+    torch.manual_seed(0)
+    audio = Signal(("mono",), 2000.0, 2.4)
+    feature = Feature.model_validate({"type": "mel", "n_mels": 16, "window": 0.064, "hop": 0.02})
+    target = Target.model_validate({"type": "continuous", "quantities": ["eda", "rate"], "rate": 5})
+    pipeline = Pipeline(audio, "left", feature, choose(name), {"t": Output(target=target)})
+    truth = torch.randn(3, 2, 12)
+    truth[1, :, :6] = torch.nan
+    waveform, samples = torch.randn(3, 1, 4800), torch.tensor([4800, 2400, 4800])
+    taught = pipeline(waveform, {"t": truth}, torch.tensor([[0, 0], [0, 1], [0, 2]]), samples)
+    taught["loss"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in pipeline.parameters())
+    assert pipeline.past_dropout == 0.2
+    with torch.inference_mode():
+        free = pipeline.eval()(waveform, {"t": truth}, samples=samples)
+        blind = pipeline(waveform, samples=samples)
+    assert free["prediction"]["t"].shape == (3, 2, 12)
+    assert torch.equal(free["prediction"]["t"], blind["prediction"]["t"])
+    assert free["loss"].isfinite()
 
 
 @pytest.mark.parametrize("name", ["lstm", "transformer"])
