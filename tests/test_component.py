@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, SerializeAsAny, ValidationError
+from pydantic import BaseModel, SerializeAsAny, TypeAdapter, ValidationError
 
 from tympan.component import Component, trusted
 from tympan.data import Source
@@ -27,6 +27,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "pmemo2019": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
+    "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},
 }
 
 
@@ -84,6 +85,18 @@ class Holder(BaseModel):
 
 def test_a_name_alone_is_a_choice_with_its_defaults() -> None:
     assert Holder.model_validate({"source": "tone", "loss": "mse"}).loss == Loss.find("mse")()
+
+
+def test_a_choice_may_hold_others_of_its_kind() -> None:
+    fields = {"type": "encoder_decoder", "encoder": "cnn", "decoder": {"type": "lstm", "width": 3}}
+    model = Model.model_validate(fields)
+    assert model.model_dump()["decoder"]["width"] == 3
+    assert Model.model_validate_json(model.model_dump_json()) == model
+    with pytest.raises(ValidationError, match="did you mean 'lstm'"):
+        Model.model_validate({**fields, "decoder": "lstn"})
+    schema = TypeAdapter(Model).json_schema()
+    held = schema["$defs"]["EncoderDecoder"]["properties"]["encoder"]["$ref"].rsplit("/", 1)[1]
+    assert schema["$defs"][held]["oneOf"][-1] == {"enum": Model.names()}
 
 
 def test_a_source_is_a_dataset_or_a_synthesizer() -> None:

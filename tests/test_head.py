@@ -3,8 +3,10 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.signal import resample as fourier_resample
 
-from tympan.head import Head, masked_mean, resample, resample_mask
+from tympan.frames import Steps, masked_mean, resample, resample_mask, resample_real
+from tympan.head import Head
 from tympan.signals import Signal
 
 EMBEDDING = Signal(("a", "b", "c"), 10.0, 2.0)
@@ -52,6 +54,57 @@ def test_poolings_are_what_their_names_say() -> None:
 def test_the_frames_of_a_curve_are_not_pooled() -> None:
     head = Head(pooling="flatten", bottleneck=4).build(EMBEDDING, CURVE)
     assert head(torch.randn(3, 3, 20), half_real()).shape == (3, 2, 8)
+
+
+FAST = Signal(("x", "y"), 200.0, 2.0)
+
+
+def test_learned_upsampling_draws_what_straight_lines_cannot() -> None:
+    embedding, target = Signal(tuple("abcd"), 10.0, 2.0), Signal(("y",), 80.0, 2.0)
+    x, real = torch.randn(8, 4, 20, generator=torch.Generator().manual_seed(0)), torch.ones(8, 20, dtype=torch.bool)
+    # Of the first channel, the one curve through its frames without anything faster than them.
+    truth = torch.tensor(fourier_resample(x[:, :1].numpy(), 160, axis=2))
+
+    def error(upsampling: str) -> float:
+        torch.manual_seed(0)
+        head = Head.model_validate({"upsampling": upsampling}).build(embedding, target)
+        optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
+        for _ in range(100):
+            optimizer.zero_grad()
+            (head(x, real) - truth).square().mean().backward()
+            optimizer.step()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in head.parameters())
+        with torch.no_grad():
+            return float((head(x, real) - truth).square().mean())
+
+    assert error("residual") < 0.1 * error("linear")
+
+
+@pytest.mark.parametrize(("rate", "sizes"), [(15.0, [30]), (40.0, [80]), (55.0, [80, 110]), (640.0, [80, 320, 1280])])
+def test_learned_upsampling_goes_by_fours_and_then_the_rest(rate: float, sizes: list[int]) -> None:
+    head = Head(upsampling="residual").build(EMBEDDING, Signal(("x",), rate, 2.0))
+    assert head.upsample is not None
+    assert head.upsample.sizes == sizes
+    assert head(torch.randn(3, 3, 20), half_real()).shape == (3, 1, sizes[-1])
+
+
+def test_learned_upsampling_does_not_hear_padding() -> None:
+    torch.manual_seed(0)
+    head = Head(upsampling="residual").build(EMBEDDING, FAST)
+    longer = Head(upsampling="residual").build(Signal(EMBEDDING.channels, 10.0, 4.0), Signal(("x", "y"), 200.0, 4.0))
+    longer.load_state_dict(head.state_dict())
+    x, real = torch.randn(3, 3, 20), half_real()
+    pad = torch.nn.functional.pad
+    with torch.no_grad():
+        short = head(x * real[:, None], real)
+        long = longer(pad(x * real[:, None], (20, 0)), pad(real, (20, 0)))
+    torch.testing.assert_close(short[:, :, 200:], long[:, :, 600:], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", [ONCE, CURVE, Signal(("x",), 10.0, 2.0)])
+def test_learned_upsampling_is_refused_where_nothing_is_to_be_upsampled(target: Signal) -> None:
+    with pytest.raises(ValueError, match=r"which has 20 for the target's .*; leave it out"):
+        Head(upsampling="residual").build(EMBEDDING, target)
 
 
 def test_the_bottleneck_is_a_dense_layer_before_the_last() -> None:
@@ -104,6 +157,40 @@ def test_what_is_not_heard_may_be_anything() -> None:
     x = torch.tensor([[[1.0, float("nan"), 3.0, float("inf")]]])
     real = torch.tensor([[True, False, True, False]])
     assert masked_mean(x, real).tolist() == [[2.0]]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(12, 3), (11, 4), (7, 7), (4, 11), (3, 12), (1, 5)])
+def test_frames_of_a_step_are_those_that_end_within_it(before: int, after: int, causal: bool) -> None:
+    x = torch.randn(1, 2, before)
+    real = torch.ones(1, before, dtype=torch.bool)
+    y, there = resample_real(x, real, after, causal)
+    assert there.all()
+    for step in range(after):
+        # In units of 1 / (before * after) of the clip, so that all times are whole.
+        begin, end = step * before, (step + 1) * before
+        if after < before:
+            own = [i for i in range(before) if begin < (i + 1) * after <= end]
+            expected = x[0, :, own].mean(1)
+        elif causal:
+            own = [i for i in range(before) if (i + 1) * after <= end]
+            expected = x[0, :, own[-1]] if own else torch.zeros(2)
+        else:
+            expected = x[0, :, (begin + end) // 2 // after]
+        torch.testing.assert_close(y[0, :, step], expected)
+
+
+def test_frames_of_padding_are_in_no_mean() -> None:
+    x, real = torch.randn(1, 2, 12), torch.arange(12)[None] >= 5
+    y, there = resample_real(x, real, 3)
+    assert there.tolist() == [[False, True, True]]
+    torch.testing.assert_close(y[0, :, 1:], torch.stack([x[0, :, 5:8].mean(1), x[0, :, 8:].mean(1)], 1))
+    assert not y[0, :, 0].any()
+
+
+def test_a_longer_recording_has_the_steps_of_its_length() -> None:
+    steps = Steps.of(Signal(("a",), 100.0, 9.98), Signal(("y",), 4.0, 10.0))
+    assert [steps.over(n) for n in (998, 998 + 1000, 998 + 239_000, 1)] == [40, 80, 40 + 9560, 1]
 
 
 def test_unknown_fields_and_impossible_dropout_are_refused() -> None:

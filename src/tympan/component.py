@@ -44,6 +44,9 @@ trusted: ContextVar[frozenset[str] | None] = ContextVar("trusted", default=None)
 """While an artifact that somebody sent is read: the only dotted paths that may be imported; `None` is any."""
 
 
+_described: ContextVar[frozenset[type]] = ContextVar("_described", default=frozenset())
+
+
 class Section(BaseModel):
     """A frozen group of fields; an unknown field is refused."""
 
@@ -171,6 +174,23 @@ class Component(Section, ABC):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         if "packages" not in vars(cls):
             return handler(core_schema)
+        if cls in _described.get():  # a choice that holds others of its kind names the schema that is being written
+            return handler(core_schema)
+        token = _described.set(_described.get() | {cls})
+        try:
+            choices = cls._choices_schema(handler)
+        finally:
+            _described.reset(token)
+        elsewhere = {
+            "type": "object",
+            "properties": {"type": {"type": "string", "pattern": r"\."}},
+            "required": ["type"],
+            "description": "A choice from elsewhere, by the dotted path of its module or class.",
+        }
+        return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
+
+    @classmethod
+    def _choices_schema(cls, handler: GetJsonSchemaHandler) -> list[JsonSchemaValue]:
         choices = []
         for name in cls.names():
             choice = cls.find(name)
@@ -180,13 +200,7 @@ class Component(Section, ABC):
             fields["required"] = ["type", *fields.get("required", [])]
             fields["description"] = choice._first_line()
             choices.append(schema)
-        elsewhere = {
-            "type": "object",
-            "properties": {"type": {"type": "string", "pattern": r"\."}},
-            "required": ["type"],
-            "description": "A choice from elsewhere, by the dotted path of its module or class.",
-        }
-        return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
+        return choices
 
     @classmethod
     def _first_line(cls) -> str:

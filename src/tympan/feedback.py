@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from .data.draw import uniform
-from .head import resample_mask
+from .frames import resample_mask
 from .models import Model
 from .objectives import Target
 

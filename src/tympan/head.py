@@ -1,6 +1,6 @@
 """Embeddings -> the target's channels and frames: pooling or resampling, then a small classifier or regressor."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .component import Section
+from .frames import masked_mean, resample, resample_mask
 from .signals import Signal
 
 _ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -18,6 +19,9 @@ class Head(Section):
 
     pooling: Literal["mean", "attention", "max", "flatten"] = "mean"
     """How the frames of an embedding become one, for a target that is given once per clip."""
+    upsampling: Literal["linear", "residual"] = "linear"
+    """How an embedding reaches a target that has more frames: by straight lines between its predictions, or by learned
+    convolutions of it."""
     bottleneck: int | None = Field(default=None, ge=1)
     """Width of a dense layer before the last one; none by default."""
     activation: Literal["none", "relu", "gelu", "silu", "tanh"] = "relu"
@@ -28,7 +32,11 @@ class Head(Section):
     """Layer normalisation between the bottleneck and its activation."""
 
     def build(self, embedding: Signal, target: Signal) -> "HeadModule":
-        """The module that maps `(batch, width, frames)` to the target's `(batch, channels, frames)`."""
+        """The module that maps `(batch, width, frames)` to the target's `(batch, channels, frames)`.
+
+        Raises:
+            ValueError: residual upsampling is chosen, and the target has no more frames than the embedding.
+        """
         return HeadModule(self, embedding, target)
 
 
@@ -40,6 +48,14 @@ class HeadModule(nn.Module):
         self.pooling = head.pooling if target.rate is None else None
         self.frames = target.frames
         width = len(embedding.channels) * (embedding.frames if self.pooling == "flatten" else 1)
+        self.upsample = None
+        if head.upsampling == "residual":
+            if target.frames <= embedding.frames:
+                raise ValueError(
+                    f"head.upsampling: residual is for targets of more frames than the embedding, which has "
+                    f"{embedding.frames} for the target's {target.frames}; leave it out"
+                )
+            self.upsample = _ResidualUpsampler(width, embedding.frames, target.frames)
         self.attention = nn.Linear(width, 1) if self.pooling == "attention" else None
         self.dense = nn.Linear(width, head.bottleneck) if head.bottleneck else None
         self.norm = nn.LayerNorm(head.bottleneck) if head.bottleneck and head.layer_norm else nn.Identity()
@@ -50,6 +66,8 @@ class HeadModule(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch channels out"]:
+        if self.upsample is not None:
+            return self.each(self.upsample(x, real))
         y = self._project(self.pool(x, real))
         return y if self.pooling else resample(y, self.frames)
 
@@ -79,27 +97,40 @@ class HeadModule(nn.Module):
         return self.last(self.dropout(y)).transpose(1, 2).float()
 
 
-def masked_mean(
-    x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
-) -> Float[Tensor, "batch width"]:
-    """The mean over real frames."""
-    return torch.where(real[:, None], x, torch.zeros((), dtype=x.dtype, device=x.device)).sum(2) / real.sum(1)[:, None]
+class _ResidualUpsampler(nn.Module):
+    """To more frames by blocks of two convolutions and four times the frames, then by one for the rest.
+
+    Frames of padding are 0 again after every convolution.
+    """
+
+    def __init__(self, width: int, frames: int, more: int) -> None:
+        super().__init__()
+        self.sizes = []
+        while frames < more:
+            frames = 4 * frames if 4 * frames <= more else more
+            self.sizes.append(frames)
+        self.first = _convolution(width, 9)
+        self.blocks = nn.ModuleList(nn.ModuleList(_convolution(width, 5) for _ in range(2)) for _ in self.sizes)
+        self.last = nn.ModuleList(_convolution(width, 3) for _ in range(2))
+
+    def forward(
+        self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
+    ) -> Float[Tensor, "batch width more"]:
+        x = self.first(x).masked_fill(~real[:, None], 0)
+        for size, convolutions in zip(self.sizes, self.blocks, strict=True):
+            y = _each(convolutions, x, real)
+            x, real = resample(x + y, size), resample_mask(real, size)
+            x = x.masked_fill(~real[:, None], 0)
+        return _each(self.last, x, real)
 
 
-def resample(x: Float[Tensor, "batch channels frames"], frames: int) -> Float[Tensor, "batch channels {frames}"]:
-    """To another number of frames over the same time: means where there are fewer, straight lines where more."""
-    if frames <= x.shape[2]:
-        return nn.functional.adaptive_avg_pool1d(x, frames)
-    return nn.functional.interpolate(x, size=frames, mode="linear", align_corners=False)
+def _convolution(width: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv1d(width, width, kernel, padding=kernel // 2), nn.LeakyReLU(0.2))
 
 
-def resample_mask(real: Bool[Tensor, "batch frames"], frames: int) -> Bool[Tensor, "batch {frames}"]:
-    """Which of another number of frames are real; at least the last, so that there is something to pool."""
-    at = ((torch.arange(frames, device=real.device) + 0.5) * real.shape[1] / frames).long()
-    return or_last(real[:, at])
-
-
-def or_last(real: Bool[Tensor, "batch frames"]) -> Bool[Tensor, "batch frames"]:
-    """The same mask, but with the last frame real where none is."""
-    last = torch.arange(real.shape[1], device=real.device) == real.shape[1] - 1
-    return real | (~real.any(1, keepdim=True) & last)
+def _each(
+    convolutions: Any, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
+) -> Float[Tensor, "batch width frames"]:
+    for convolution in convolutions:
+        x = convolution(x).masked_fill(~real[:, None], 0)
+    return x

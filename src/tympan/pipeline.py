@@ -15,7 +15,8 @@ from .component import Component, Section
 from .data.augmentations import Augmentation
 from .features import Feature
 from .feedback import check_past, dropped_past, generate, true_past
-from .head import Head, masked_mean, resample_mask
+from .frames import masked_mean, resample_mask
+from .head import Head
 from .models import Model
 from .objectives import Loss, Metric, Target
 from .representation import Representation

@@ -13,7 +13,7 @@ from torchaudio.transforms import Resample
 from .data.augmentations import Augmentation
 from .data.batch import real as real_samples
 from .features import Feature
-from .head import or_last, resample_mask
+from .frames import or_last, resample_mask
 from .signals import Signal
 
 LARGEST = 1 << 24  # weights: no resampler's filters are larger (64 MiB)

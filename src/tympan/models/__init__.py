@@ -14,10 +14,16 @@ class Model(Component):
     """A backbone; the module it builds maps features to a sequence of embeddings."""
 
     packages: ClassVar[tuple[str, ...]] = ("tympan.models",)
-    causal: ClassVar[bool] = False
-    """Whether a frame of the embedding depends on earlier frames alone."""
-    hears_padding: ClassVar[bool] = False
-    """Whether the amount of padding can change what is said of a clip (image networks)."""
+
+    @property
+    def hears_future(self) -> bool:
+        """Whether a frame of the embedding may depend on later frames; causal models say no."""
+        return True
+
+    @property
+    def hears_padding(self) -> bool:
+        """Whether the amount of padding can change what is said of a clip (image networks)."""
+        return False
 
     @property
     def autoregressive(self) -> bool:

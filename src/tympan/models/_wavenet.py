@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..frames import Steps
 from ._wavenet_grid import HEARD, SLOPE, begin, grid
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Network(nn.Module):
         past: int,
         named: list[int],
         per_step: float | None,
-        steps: int,
+        steps: Steps | None,
     ) -> None:
         super().__init__()
         self.dilations, self.named, self.per_step, self.steps = dilations, named, per_step, steps
@@ -65,9 +66,9 @@ class Network(nn.Module):
         past: Float[Tensor, "batch heard steps"] | None = None,
         known: Bool[Tensor, "batch steps"] | None = None,
     ) -> Float[Tensor, "batch width steps"]:
-        steps = self.steps if past is None else past.shape[2]
-        if self.per_step is None:
+        if self.per_step is None or self.steps is None:
             return self._frames(x, real, None)
+        steps = self.steps.over(x.shape[2]) if past is None else past.shape[2]
         x, real = _fitted(x, real, begin(steps, self.per_step))
         at, place, frames = grid(steps, self.per_step, x.device)
         upsampled = None

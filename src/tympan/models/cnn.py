@@ -26,6 +26,8 @@ class CNN(Model):
     """Frames that a convolution sees at once; odd."""
     stride: int = Field(default=2, ge=1)
     """Frames that become one after each block; with 1 the embedding keeps the rate of the features."""
+    causal: bool = False
+    """Whether convolutions hear earlier frames alone."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout at the end of each block."""
 
@@ -35,6 +37,10 @@ class CNN(Model):
         if kernel % 2 == 0:
             raise ValueError(f"a kernel has a frame in the middle: {kernel} is even, use {kernel - 1} or {kernel + 1}")
         return kernel
+
+    @property
+    def hears_future(self) -> bool:
+        return not self.causal
 
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, `stride ** layers` times slower than the features."""
@@ -47,9 +53,9 @@ class CNN(Model):
 class _Network(nn.Module):
     def __init__(self, model: CNN, channels: int) -> None:
         super().__init__()
-        self.stride, self.total = model.stride, model.stride**model.layers
-        self.stem = nn.Conv1d(channels, model.width, model.kernel, padding=model.kernel // 2)
-        self.blocks = nn.ModuleList(_Block(model.width, model.kernel, model.dropout) for _ in range(model.layers))
+        self.stride, self.total, self.causal = model.stride, model.stride**model.layers, model.causal
+        self.stem = _Convolution(model, channels)
+        self.blocks = nn.ModuleList(_Block(model) for _ in range(model.layers))
         self.norm = nn.LayerNorm(model.width)
 
     def forward(
@@ -57,7 +63,7 @@ class _Network(nn.Module):
     ) -> Float[Tensor, "batch width embedded"]:
         # A whole number of strides, so that both ends of a clip lie on the grid, whichever of them is padded.
         missing = -x.shape[2] % self.total
-        sides = (missing // 2, missing - missing // 2)
+        sides = (missing, 0) if self.causal else (missing // 2, missing - missing // 2)
         x = functional.pad(x, sides)
         padded = functional.pad(~real, sides, value=True)[:, None]
         x = self.stem(x).masked_fill(padded, 0)
@@ -66,13 +72,22 @@ class _Network(nn.Module):
         return _over_channels(self.norm, x).masked_fill(padded, 0)
 
 
+class _Convolution(nn.Conv1d):
+    def __init__(self, model: CNN, channels: int) -> None:
+        super().__init__(channels, model.width, model.kernel)
+        heard = model.kernel - 1
+        self.sides = (heard, 0) if model.causal else (heard // 2, heard // 2)
+
+    def forward(self, input: Float[Tensor, "batch channels frames"]) -> Float[Tensor, "batch width frames"]:
+        return super().forward(functional.pad(input, self.sides))
+
+
 class _Block(nn.Module):
-    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+    def __init__(self, model: CNN) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.conv1 = nn.Conv1d(width, width, kernel, padding=kernel // 2)
-        self.conv2 = nn.Conv1d(width, width, kernel, padding=kernel // 2)
-        self.dropout = nn.Dropout(dropout)
+        self.norm1, self.norm2 = nn.LayerNorm(model.width), nn.LayerNorm(model.width)
+        self.conv1, self.conv2 = _Convolution(model, model.width), _Convolution(model, model.width)
+        self.dropout = nn.Dropout(model.dropout)
 
     def forward(
         self, x: Float[Tensor, "batch width frames"], padded: Bool[Tensor, "batch 1 frames"]

@@ -1,6 +1,6 @@
 """CREPE: six convolutions over a waveform (Kim et al. 2018), as kac_prediction remakes it for drums."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -25,12 +25,14 @@ class Crepe(Model):
     channels, the first convolution hears all.
     """
 
-    hears_padding: ClassVar[bool] = True
-
     capacity: Literal["tiny", "small", "medium", "large", "full"] = "tiny"
     """How wide every layer is: 4, 8, 16, 24 or 32 times the smallest."""
     dropout: float = Field(default=0.25, ge=0, lt=1)
     """Dropout after every layer."""
+
+    @property
+    def hears_padding(self) -> bool:
+        return True
 
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding: 64, 128, 256, 384 or 512 wide.

@@ -1,16 +1,23 @@
 """A long short-term memory, in one direction or both, in which padding does not count."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from ..frames import Steps, resample_real
 from ..signals import Signal
 from . import Model
 
 
 class LSTM(Model):
-    """Recurrent layers (Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735) that keep every frame."""
+    """Recurrent layers (Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735) that keep every frame.
+
+    One that hears its past has a step of the target for a frame: it is given the mean of the sound within that step,
+    and the prediction before it.
+    """
 
     width: int = Field(default=128, ge=1)
     """Units of each direction; the embedding of a bidirectional network is twice as wide."""
@@ -18,13 +25,35 @@ class LSTM(Model):
     """Layers, one on the other."""
     bidirectional: bool = True
     """Whether a second network hears the clip backwards, so that a frame also depends on later ones."""
+    hears_past: bool = False
+    """Whether it also hears its own past predictions, one step of the target at a time; in one direction only."""
+    past_dropout: float = Field(default=0.2, ge=0, le=1)
+    """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout after each layer."""
 
+    @model_validator(mode="after")
+    def _forwards(self) -> "LSTM":
+        if self.hears_past and self.bidirectional:
+            raise ValueError("what hears its own past cannot also go backwards; set `bidirectional: false`")
+        return self
+
+    @property
+    def hears_future(self) -> bool:
+        return self.bidirectional
+
+    @property
+    def autoregressive(self) -> bool:
+        return self.hears_past
+
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
-        """The module, and the Signal of its embedding, at the rate of the features."""
+        """The module, and the Signal of its embedding, at the rate of the features or, if it hears its past, of the
+        target.
+        """
         width = self.width * (2 if self.bidirectional else 1)
         names = tuple(f"embedding_{i}" for i in range(width))
+        if self.hears_past:
+            return _HearsPast(self, features, target), Signal(names, target.rate, target.duration)
         embedding = Signal(names, features.frames / features.duration, features.duration)
         return _Network(self, len(features.channels), width), embedding
 
@@ -65,3 +94,54 @@ def _take(
     x: Float[Tensor, "batch frames channels"], at: Int[Tensor, "batch frames"]
 ) -> Float[Tensor, "batch frames channels"]:
     return x.gather(1, at[:, :, None].expand_as(x))
+
+
+class _State(NamedTuple):
+    """What the next step needs to know."""
+
+    x: Tensor
+    """The sound of every step, `(batch, channels, steps)`."""
+    real: Tensor
+    """Which steps are real, `(batch, steps)`."""
+    at: int
+    """The next step."""
+    memory: tuple[tuple[Tensor, Tensor], ...]
+    """The two memories of each layer, `(1, batch, width)`."""
+
+
+class _HearsPast(nn.Module):
+    """The network over the sound of a step, the prediction before it, and whether that is known."""
+
+    def __init__(self, model: LSTM, features: Signal, target: Signal) -> None:
+        super().__init__()
+        self.width, self.steps = model.width, Steps.of(features, target)
+        self.network = _Network(model, len(features.channels) + len(target.channels) + 1, model.width)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch channels frames"],
+        real: Bool[Tensor, "batch frames"],
+        past: Float[Tensor, "batch values steps"],
+        known: Bool[Tensor, "batch steps"],
+    ) -> Float[Tensor, "batch width steps"]:
+        x, real = resample_real(x, real, past.shape[2], causal=True)
+        return self.network(torch.cat([x, past, known[:, None]], 1), real)
+
+    def start(self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]) -> _State:
+        x, real = resample_real(x, real, self.steps.over(x.shape[2]), causal=True)
+        nothing = x.new_zeros(1, len(x), self.width)
+        return _State(x, real, 0, ((nothing, nothing),) * len(self.network.forwards))
+
+    def step(
+        self, state: _State, past: Float[Tensor, "batch values"], known: Bool[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch width"], _State]:
+        at = min(state.at, state.x.shape[2] - 1)  # a recording may be rounded to a step more than its frames
+        y = torch.cat([state.x[:, :, at], past, known[:, None]], 1)[:, None]
+        real = state.real[:, at, None]
+        memory = []
+        for layer, before in zip(self.network.forwards, state.memory, strict=True):
+            y, after = layer(y, before)
+            y = self.network.dropout(y)
+            pairs = zip(after, before, strict=True)
+            memory.append(tuple(torch.where(real, new.to(old.dtype), old) for new, old in pairs))
+        return y[:, 0].masked_fill(~real, 0), state._replace(at=state.at + 1, memory=tuple(memory))

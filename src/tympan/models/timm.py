@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import timm
 import torch
@@ -28,8 +28,6 @@ class Timm(Model):
     ends in tokens (a ViT) gives one frame per clip, so it is for targets that are given once per clip.
     """
 
-    hears_padding: ClassVar[bool] = True
-
     name: str = "efficientnet_b0"
     """The network's name in timm."""
     weights: str | None = None
@@ -45,6 +43,10 @@ class Timm(Model):
         if not timm.is_model(name):
             raise ValueError(f"timm {timm.__version__} has no network {name!r}{did_you_mean(name, timm.list_models())}")
         return name
+
+    @property
+    def hears_padding(self) -> bool:
+        return True
 
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, whose rate is found by hearing one silent clip.

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import ClassVar
 
 from pydantic import Field, model_validator
 from torch import nn
 
 from ..component import did_you_mean
+from ..frames import Steps
 from ..signals import Signal
 from . import Model
 from ._wavenet import Network
@@ -56,8 +56,6 @@ class WaveNet(Model):
     ordinary causal network, also for targets that are given once per clip.
     """
 
-    causal: ClassVar[bool] = True
-
     context_size_in_seconds: float | None = Field(default=None, gt=0)
     """How much sound a frame depends on (s); by default 5 s, or the clip where that is shorter."""
     context_size_in_steps: int | None = Field(default=None, ge=1)
@@ -82,6 +80,10 @@ class WaveNet(Model):
         if self.context_size_in_seconds is not None and self.context_size_in_steps is not None:
             raise ValueError("context_size_in_seconds and context_size_in_steps say the same thing; keep one of them")
         return self
+
+    @property
+    def hears_future(self) -> bool:
+        return False
 
     @property
     def autoregressive(self) -> bool:
@@ -139,7 +141,7 @@ class WaveNet(Model):
             past=len(target.channels) if self.hears_past else 0,
             named=self._named(features),
             per_step=per_step,
-            steps=target.frames,
+            steps=Steps.of(features, target) if target.rate else None,
         )
         names = tuple(f"embedding_{i}" for i in range(self.skip_channels))
         rate = target.rate or features.frames / features.duration

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..data.batch import pad
 from ..features import Feature
-from ..head import masked_mean
+from ..frames import masked_mean
 from ..objectives import Target
 from ..representation import Representation
 from ..serving.artifact import Artifact
