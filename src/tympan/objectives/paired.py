@@ -87,11 +87,11 @@ def differences(
         groups, few = len({group for _, group in same[name]}), too_few(first, (name,))
         found[name] = _difference(a[i], b[i], drawings[:, i], metric.higher_is_better, len(same[name]), groups, few)
     if len(outputs) > 1:
-        means = (float(mean(np.where(both, figures, np.nan))) for figures in (a, b))
+        one, two = (float(mean(np.where(both, figures, np.nan))) for figures in (a, b))
         n, groups = (len({pair[k] for known in same.values() for pair in known}) for k in (0, 1))
         note = f"mean of {both.sum()} of {len(outputs)} outputs" if 0 < both.sum() < len(outputs) else ""
         more, few = metric.higher_is_better, too_few(first)
-        found[OVERALL] = _difference(*means, mean(drawings), more, n, groups, few, note)
+        found[OVERALL] = _difference(one, two, mean(drawings), more, n, groups, few, note)
     return found
 
 
@@ -120,7 +120,8 @@ def skills(
         elif few := too_few(model, (name,)):
             found[name] = Skill(value, None, None, n, few)
         else:
-            found[name] = Skill(value, *(ends := interval(_skill(*(d[name] for d in drawn), more)))[:2], n, ends[2])
+            ends = interval(_skill(drawn[0][name], drawn[1][name], drawn[2][name], more))
+            found[name] = Skill(value, ends[0], ends[1], n, ends[2])
     return found
 
 

@@ -19,8 +19,9 @@ from ..serving.artifact import Artifact
 from . import folder as folders
 from . import parts as parts_of
 from . import probe
-from .evaluate import Evaluation, Metrics, pool, write
+from .evaluate import Evaluation
 from .finetune import judged
+from .metrics import Metrics, pool, write
 from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run
