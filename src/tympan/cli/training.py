@@ -17,13 +17,13 @@ def train(
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
     from rich.console import Console
 
-    from ..reports import table
+    from ..reports import terminal
     from ..runs.configuration import load
     from ..runs.train import train as train_run
 
     run = load(config, overrides or ())
     result = train_run(run.tracked() if wandb else run, dry_run=dry_run)
-    table.render(result.metrics, Console())
+    terminal.render(result.metrics, Console())
     for alarm in result.alarms:
         typer.echo(f"NOT FAIR: {alarm}")
     typer.echo(f"report: {result.paths['report']}")
@@ -38,10 +38,10 @@ def evaluate(
     """Score a run's artifact again on its validation and test parts, and write its figures and report anew."""
     from rich.console import Console
 
-    from ..reports import table
+    from ..reports import terminal
     from ..runs.again import evaluate_again
 
-    table.render(evaluate_again(run, test=test, device=device), Console())
+    terminal.render(evaluate_again(run, test=test, device=device), Console())
     typer.echo(run)
 
 

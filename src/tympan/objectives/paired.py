@@ -110,10 +110,11 @@ def skills(
     low, mine, high = (_figures(side) for side in sides)
     drawn = [draw(side, resamples, seed) for side in sides]
     more = model[0].metric.higher_is_better
+    values = _skill(low, mine, high, more)
     found = {}
     for i, name in enumerate(model[0].outputs):
         n = len(model[0].rows(name)[0])
-        value = float(_skill(low[i], mine[i], high[i], more))
+        value = float(values[i])
         if np.isnan(value):
             note = "the ceiling is no better than the baseline" if not np.isnan(high[i] - low[i]) else "undefined"
             found[name] = Skill(None, None, None, n, note if n else "nothing in common")
@@ -139,9 +140,13 @@ def alike(*sides: Sequence[Accumulator]) -> list[Sequence[Accumulator]]:
     return [[repeat.only(kept) for repeat in side] for side in sides]
 
 
-def _skill(baseline: "Float[np.ndarray, '*d']", model: "Float[np.ndarray, '*d']", ceiling: "Float[np.ndarray, '*d']",
-           more: bool) -> "Float[np.ndarray, '*d']":  # fmt: skip
-    room = np.asarray(ceiling - baseline)
+def _skill(
+    baseline: Float[np.ndarray, "many"],
+    model: Float[np.ndarray, "many"],
+    ceiling: Float[np.ndarray, "many"],
+    more: bool,
+) -> Float[np.ndarray, "many"]:
+    room = ceiling - baseline
     real = room > 0 if more else room < 0
     return np.where(real, (model - baseline) / np.where(real, room, 1.0), np.nan)
 

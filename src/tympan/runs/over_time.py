@@ -14,7 +14,7 @@ from ..representation import Representation, level
 from ..serving.artifact import Artifact
 from ..serving.listening import Waveform
 
-Heard = Float[np.ndarray, "features frames"]
+Heard = Float[np.ndarray, "features _"]
 Truth = Sequence[Float[np.ndarray, "_"]]
 Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -125,8 +125,8 @@ class _Ridge:
         """Features at every lag; before the sound began, and where there is none, their mean."""
         z = np.nan_to_num((x - self.mean) / self.deviation)
         lagged = np.zeros((len(self.lags), *z.shape))
-        for out, lag in zip(lagged, self.lags, strict=True):
-            out[:, lag:] = z[:, : z.shape[1] - lag] if lag < z.shape[1] else 0.0
+        for i, lag in enumerate(self.lags[self.lags < z.shape[1]]):
+            lagged[i, :, lag:] = z[:, : z.shape[1] - lag]
         return lagged.reshape(-1, z.shape[1])
 
 
