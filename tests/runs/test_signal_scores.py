@@ -23,7 +23,7 @@ SECTIONS: dict[str, Any] = {
     "model": {"type": "cnn", "width": 4, "stride": 1},
     "target": {"type": "continuous", "quantities": {"level": "uS"}, "rate": 4.0},
     "metrics": {"validation": ["mae"], "test": ["mae", "pearson"]},
-    "split": {"validation": 0.1, "test": 0.3},
+    "split": {"ratios": [0.6, 0.1, 0.3]},
 }
 
 
