@@ -17,6 +17,8 @@ import soxr
 import torch
 import torchaudio
 import training
+from dtaidistance import dtw as dtaidistance
+from tslearn.metrics import SoftDTWLossPyTorch
 
 from tympan.acoustics import strike
 from tympan.data import audio
@@ -24,6 +26,8 @@ from tympan.data.datasets.manifest import Manifest
 from tympan.features.fbank import Fbank
 from tympan.features.mel import Mel
 from tympan.features.mfcc import MFCC
+from tympan.objectives import alignment
+from tympan.objectives.losses.soft_dtw import soft_dtw
 from tympan.signals import Signal
 
 REPEATS = 9
@@ -137,6 +141,30 @@ def files() -> dict[str, tuple[float, float]]:
     return found
 
 
+def curves() -> dict[str, tuple[float, float]]:
+    """32 pairs of curves of 2,000 values, and soft-DTW with its gradient of four of them."""
+    a, b = np.random.default_rng(0).normal(size=(2, BATCH, 2000))
+    pairs, single = list(zip(a, b, strict=True)), list(zip(*np.float32([a, b]), strict=True))
+    double, half, curve, peer = best(
+        lambda: [alignment.dtw(*pair) for pair in pairs],
+        lambda: [alignment.dtw(*pair) for pair in single],
+        lambda: [alignment.frechet(*pair) for pair in pairs],
+        lambda: [dtaidistance.distance_fast(*pair, inner_dist="euclidean") for pair in pairs],
+    )
+    x, y = (torch.from_numpy(c[:4]).float()[..., None].requires_grad_() for c in (a, b))
+    theirs = SoftDTWLossPyTorch(gamma=1.0)
+    soft, their_soft = best(
+        lambda: soft_dtw(x.flatten(), y.flatten(), torch.full((4,), 2000), 1.0).sum().backward(),
+        lambda: theirs(x, y).sum().backward(),
+    )
+    return {
+        "DTW, 32 pairs of 2,000 / dtaidistance's C": (double, peer),
+        "the same in float32 / dtaidistance's C": (half, peer),
+        "discrete Fréchet, 32 pairs of 2,000 / dtaidistance's C for DTW": (curve, peer),
+        "soft-DTW and its gradient, 4 pairs of 2,000 / tslearn": (soft, their_soft),
+    }
+
+
 @contextmanager
 def cache_in(folder: Path) -> Iterator[None]:
     """A decoded-sound cache of its own."""
@@ -163,7 +191,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     """Print the table, keep it as JSON, and put it into the README between its marks."""
     torch.set_num_threads(1)
-    timed = {**features(), **synthesis(), **decoding(), **files()}
+    timed = {**features(), **synthesis(), **decoding(), **files(), **curves()}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
     rows |= training.measured()
     print(table(rows))

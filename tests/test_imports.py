@@ -10,6 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "tympan"
 FLOORS = [
     {"component", "device", "memory", "signals", "acoustics"},
+    {"columns", "skin_conductance", "electrodermal"},
     {"data", "features", "models", "objectives"},
     {"head", "representation", "pipeline"},
     {"serving"},
@@ -17,7 +18,16 @@ FLOORS = [
     {"runs", "machine"},
     {"cli", "__main__"},
 ]
-IN_ORDER = {"head": 0, "representation": 1, "pipeline": 2, "cli": 0, "__main__": 1}
+IN_ORDER = {
+    "columns": 0,
+    "skin_conductance": 0,
+    "electrodermal": 1,
+    "head": 0,
+    "representation": 1,
+    "pipeline": 2,
+    "cli": 0,
+    "__main__": 1,
+}
 
 
 def imported(path: Path) -> set[str]:

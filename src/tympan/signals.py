@@ -1,9 +1,12 @@
-"""Named channels at a rate: the description that every stage shares, and lengths of time."""
+"""Named channels at a rate: the description that every stage shares, lengths of time, and a signal at another rate."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+from jaxtyping import Bool, Float
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
@@ -73,3 +76,59 @@ def seconds(length: float | str, rate: float) -> float:
 def is_length(field: FieldInfo) -> bool:
     """Whether a field of a configuration is a length of time."""
     return any(isinstance(m, AfterValidator) and m.func is _check_length for m in field.metadata)
+
+
+def bridge(x: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+    """A signal with its unknown frames (NaN) on straight lines between known ones, and level before the first and after
+    the last; all of them NaN where none is known."""
+    known, frames = ~np.isnan(x), np.arange(len(x))
+    return np.interp(frames, frames[known], x[known]) if known.any() else x.astype(float)
+
+
+def resample(x: Float[np.ndarray, " frames"], old: float, new: float) -> Float[np.ndarray, " resampled"]:
+    """A signal at another rate: frame i stays at second i / rate, and nothing above either Nyquist rate is let through.
+
+    The filter is a sinc under a Kaiser window, laid at each new frame's exact time, so that any two rates will do and
+    none drifts. What lies below 0.7 of the lower Nyquist rate is kept. Beyond its ends the signal is continued turned
+    about its end points, so that neither a level nor a line rings.
+
+    Args:
+        x: NaN where unknown. A new frame is known where at least half of the time for which it stands is.
+        old: its rate, Hz.
+        new: the rate wanted, Hz.
+
+    Returns:
+        As many frames as have their time within the signal's duration, `len(x) / old` seconds.
+
+    Raises:
+        ValueError: a rate is not positive.
+    """
+    if not (0 < old < math.inf and 0 < new < math.inf):
+        raise ValueError(f"a signal at {old} Hz cannot be resampled to {new} Hz; both rates must be positive")
+    if old == new or not len(x) or np.isnan(x).all():
+        return np.resize(x, math.ceil(len(x) * new / old - 1e-6)).astype(float)
+    cutoff = 0.85 * min(1.0, new / old)  # of the old Nyquist rate; the flank is 0.15 wide
+    reach = 16 / cutoff  # old frames on either side: 16 zero crossings
+    taps = np.arange(-math.ceil(reach), math.ceil(reach) + 1)
+    padded = np.pad(bridge(x), len(taps), mode="reflect", reflect_type="odd")
+    at = np.arange(math.ceil(len(x) * new / old - 1e-6)) * (old / new)  # in old frames
+    values = np.empty(len(at))
+    step = max(1, 2**20 // len(taps))  # new frames at once, for the sake of memory
+    for begin in range(0, len(at), step):
+        some = at[begin : begin + step]
+        near = np.rint(some).astype(int)[:, None] + taps
+        away = near - some[:, None]
+        window = np.i0(8.0 * np.sqrt(np.clip(1 - (away / reach) ** 2, 0, None)))  # -80 dB beyond the flank
+        weights = np.sinc(cutoff * away) * window
+        values[begin : begin + step] = (padded[near + len(taps)] * weights).sum(1) / weights.sum(1)
+    values[~_mostly_known(~np.isnan(x), at, max(1.0, old / new))] = np.nan
+    return values
+
+
+def _mostly_known(
+    known: Bool[np.ndarray, " frames"], at: Float[np.ndarray, " resampled"], width: float
+) -> Bool[np.ndarray, " resampled"]:
+    """Whether at least half of the spans of `width` frames about these places, within the signal, is known."""
+    edges, sums = np.arange(len(known) + 1) - 0.5, np.concatenate([[0], np.cumsum(known)])
+    begin, end = (np.clip(at + half, edges[0], edges[-1]) for half in (-width / 2, width / 2))
+    return np.interp(end, edges, sums) - np.interp(begin, edges, sums) >= (0.5 - 1e-9) * (end - begin)

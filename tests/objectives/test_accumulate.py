@@ -9,6 +9,7 @@ from scipy.special import ndtr
 from tympan.objectives import Metric
 from tympan.objectives.accumulate import Accumulator, Score, scores
 
+untimed = pytest.mark.parametrize("name", [n for n in Metric.names() if not Metric.find(n).timed])
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray], list[str], list[str]]
 
 
@@ -39,7 +40,7 @@ def label(truth: list[float], groups: list[str] | None = None, p: np.ndarray | N
     return made
 
 
-@pytest.mark.parametrize("name", Metric.names())
+@untimed
 def test_merging_equals_all_at_once(name):
     metric = Metric.find(name)()
     whole = batch(metric)
@@ -54,7 +55,7 @@ def test_merging_equals_all_at_once(name):
     assert first.compute() == at_once.compute()
 
 
-@pytest.mark.parametrize("name", Metric.names())
+@untimed
 def test_only_what_is_known_counts(name):
     metric = Metric.find(name)()
     whole = batch(metric)

@@ -150,3 +150,104 @@ def test_weights_that_do_not_fit_are_refused(kind):
         Loss.model_validate({"type": name, field: [1, 2]})(prediction, target)
     with pytest.raises(ValueError):
         Loss.model_validate({"type": name, field: [1, -2, 1]})
+
+
+def over_time(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Predictions and targets of 3 clips, 2 channels and 20 frames, some of them unknown, in float64."""
+    g = torch.Generator().manual_seed(seed)
+    prediction, target = torch.randn(2, 3, 2, 20, generator=g, dtype=torch.float64)
+    target[0, 0, :7], target[1, 1], target[2, :, 4:6] = torch.nan, torch.nan, torch.nan
+    return prediction, target
+
+
+def test_concordance_equals_its_formula_over_known_frames():
+    prediction, target = over_time()
+    expected = []
+    for clip in range(3):
+        figures = []
+        for p, t in zip(prediction[clip].numpy(), target[clip].numpy(), strict=True):
+            p, t = p[~np.isnan(t)], t[~np.isnan(t)]
+            if len(t):
+                shared = 2 * np.cov(p, t, ddof=0)[0, 1]
+                figures.append(1 - shared / (p.var() + t.var() + (p.mean() - t.mean()) ** 2))
+        expected.append(np.mean(figures))
+    assert Loss.find("ccc")()(prediction, target).item() == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+def test_concordance_of_what_never_varies_has_a_finite_gradient_and_none_where_it_is_met():
+    loss, flat = Loss.find("ccc")(), torch.full((1, 1, 9), 0.3, requires_grad=True)
+    assert loss(flat, torch.full((1, 1, 9), 0.3)) == 0
+    for target in (torch.full((1, 1, 9), 0.3), torch.full((1, 1, 9), 0.8), torch.arange(9.0)[None, None]):
+        gradient = torch.autograd.grad(loss(flat, target), flat)[0]
+        assert gradient.isfinite().all()
+    assert loss(flat, torch.arange(9.0)[None, None]).item() == pytest.approx(1, abs=1e-5)
+
+
+def test_one_value_a_clip_has_no_concordance_and_that_is_said():
+    with pytest.raises(ValueError, match="give the target a rate"):
+        Loss.find("ccc")()(torch.zeros(4, 1, 1), torch.ones(4, 1, 1))
+
+
+@pytest.mark.parametrize("band", [None, 3])
+def test_soft_dtw_is_that_of_each_clip_and_channel_for_each_known_frame(band):
+    prediction, target = over_time()
+    for divergence in (False, True):
+        loss = Loss.find("soft_dtw")(gamma=0.5, band=band, divergence=divergence)
+        expected = []
+        for clip in range(3):
+            figures = []
+            for p, t in zip(prediction[clip], target[clip], strict=True):
+                p, t = p[~t.isnan()].numpy(), t[~t.isnan()].numpy()
+                if len(t):
+                    own = soft_minimum(p, p, 0.5, band) + soft_minimum(t, t, 0.5, band)
+                    figures.append((soft_minimum(p, t, 0.5, band) - divergence * own / 2) / len(t))
+            expected.append(np.mean(figures))
+        assert loss(prediction, target).item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def soft_minimum(a: np.ndarray, b: np.ndarray, gamma: float, band: int | None) -> float:
+    """Soft-DTW of squared differences, cell by cell."""
+    cells = np.full((len(a) + 1, len(b) + 1), np.inf)
+    cells[0, 0] = 0
+    for i, j in np.ndindex(len(a), len(b)):
+        if band is None or abs(i - j) <= band:
+            before = -np.array([cells[i, j], cells[i, j + 1], cells[i + 1, j]]) / gamma
+            cells[i + 1, j + 1] = (a[i] - b[j]) ** 2 - gamma * np.logaddexp.reduce(before)
+    return cells[-1, -1]
+
+
+def test_soft_dtw_has_the_derivatives_of_its_values():
+    from tympan.objectives.losses.soft_dtw import soft_dtw
+
+    a, b = (torch.randn(2, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    lengths = torch.tensor([6, 0, 9])
+
+    def double(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return soft_dtw(x, y, lengths, 0.3) * torch.tensor([1.0, 5.0, 2.0])
+
+    assert torch.autograd.gradcheck(double, (a, b), eps=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ccc", "soft_dtw"])
+def test_unknown_frames_on_the_left_and_the_other_clips_change_nothing(name):
+    loss = Loss.find(name)()
+    prediction, target, _ = pair("real")
+    target[0, 1, 2] = torch.nan
+    padded = [torch.nn.functional.pad(x, (9, 0), value=v) for x, v in ((prediction, 1e9), (target, torch.nan))]
+    assert loss(*padded).item() == pytest.approx(loss(prediction, target).item(), rel=1e-6)
+    alone = [loss(p[None], t[None]).item() for p, t in zip(prediction, target, strict=True)]
+    assert loss(prediction, target).item() == pytest.approx(np.mean(alone), rel=1e-5)
+
+
+def test_training_on_soft_dtw_ends_at_the_truth_where_the_undivided_one_is_too_smooth():
+    target = torch.randn(1, 1, 12, generator=torch.Generator().manual_seed(0))
+    errors = {}
+    for divergence in (True, False):
+        x = target.clone().requires_grad_()
+        loss, optimizer = Loss.find("soft_dtw")(gamma=1.0, divergence=divergence), torch.optim.Adam([x], 0.02)
+        for _ in range(100):
+            optimizer.zero_grad()
+            loss(x, target).backward()
+            optimizer.step()
+        errors[divergence] = (x - target).abs().max().item()
+    assert errors[True] < 0.02 < 0.2 < errors[False]
