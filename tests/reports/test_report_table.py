@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tympan.objectives import Metric
-from tympan.reports import table
+from tympan.reports import table, terminal
 
 
 def figure(value: float | None, low: float | None = None, high: float | None = None, **more: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def scores(**who: dict[str, Any]) -> dict[str, Any]:
 
 def printed(metrics: dict[str, Any], width: int = 100) -> str:
     out = io.StringIO()
-    table.render(metrics, Console(file=out, width=width))
+    terminal.render(metrics, Console(file=out, width=width))
     return out.getvalue()
 
 

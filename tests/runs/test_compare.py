@@ -18,8 +18,10 @@ from tympan.objectives.targets.categorical import Categorical
 from tympan.objectives.targets.continuous import Continuous
 from tympan.reports.comparison import Comparison
 from tympan.runs import compare as runs_compare
-from tympan.runs import evaluate
-from tympan.runs.evaluate import Evaluation, _rows, write
+from tympan.runs import metrics as figures_of
+from tympan.runs.evaluate import Evaluation
+from tympan.runs.metrics import write
+from tympan.runs.said import said_of
 
 IDS = [f"r{i}" for i in range(60)]
 GROUPS = {id: f"g{i % 20}" for i, id in enumerate(IDS)}
@@ -36,7 +38,7 @@ def answers(noise: float, seed: int, ids: Iterable[str] = IDS) -> dict[str, floa
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes a finished run's folder from what it has said, with the package's own writer (and few draws)."""
-    monkeypatch.setattr(evaluate, "summarise", partial(evaluate.summarise, resamples=200))
+    monkeypatch.setattr(figures_of, "summarise", partial(figures_of.summarise, resamples=200))
 
     def make(name: str, *said: Mapping[str, float], part: str = "test", truth: Mapping[str, float] = TRUTH,
              groups: Mapping[str, str] = GROUPS, train: Iterable[str] = ("t1", "t2"), unit: str = "m",
@@ -53,7 +55,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
                 for accumulator in figures.values():
                     accumulator.update({k: v[None] for k, v in decoded.items()},
                                        {k: v[None] for k, v in right.items()}, [id], [groups[id]])  # fmt: skip
-                evaluation.predictions += _rows(target, id, groups[id], decoded, right)
+                evaluation.predictions += said_of(target, id, groups[id], (), decoded, right)
             evaluation.accumulators["model"] = figures
             repeats.append(evaluation)
         write(folder, {part: repeats})
@@ -271,7 +273,7 @@ def test_classes_are_compared_by_name_whatever_their_order(made: Callable[..., P
             p[true if i < right * 60 else 1 - true] = 0.9
             said, truth = {"word": p}, {"word": np.full((1, 1), float(true))}
             figure.update({"word": p[None]}, {"word": truth["word"][None]}, [id], [GROUPS[id]])
-            evaluation.predictions += _rows(target, id, GROUPS[id], said, truth)
+            evaluation.predictions += said_of(target, id, GROUPS[id], (), said, truth)
         evaluation.accumulators["model"] = {("target", "accuracy"): figure}
         write(folder, {"test": [evaluation]})
         with (folder / "run.yaml").open("w") as out:

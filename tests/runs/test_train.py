@@ -252,7 +252,8 @@ def test_a_users_own_source_and_a_target_with_a_rate(tmp_path: Path) -> None:
         training={"max_epochs": 15, "batch_size": 8},
     )
     who = made.metrics["test"]
-    assert set(who) == {"model", "baseline/mean"}
+    baselines = {f"baseline/{name}" for name in ("mean", "mean_curve", "lagged_ridge", "shuffled_song")}
+    assert set(who) == {"model", "reference/persistence", *baselines}
     assert who["model"]["level"]["pearson"]["value"] > 0.8
     assert who["model"]["level"]["mae"]["value"] < 0.6 * who["baseline/mean"]["level"]["mae"]["value"]
     rows = pq.read_table(made.paths["predictions"]).to_pylist()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tympan.runs import worst
 from tympan.runs.configuration import load
 from tympan.runs.evaluate import Evaluation
 from tympan.runs.prepare import Prepared, prepare
+from tympan.runs.said import Said
 
 
 def prepared_of(tmp_path: Path, **sections: Any) -> Prepared:
@@ -26,13 +28,16 @@ def ids(prepared: Prepared, part: str) -> list[str]:
     return [prepared.source.describe(i).id for i in getattr(prepared.parts, part)]
 
 
-def row(id: str, truth: float | None, prediction: float, **more: Any) -> dict[str, Any]:
-    named = {"truth_label": None, "label": None, "probabilities": None, "space": "real", "unit": "m", "time": None}
-    return {"id": id, "group": "g", "output": "diameter", "truth": truth, "prediction": prediction, **named, **more}
+def row(id: str, truth: float | None, prediction: float | list[float], **more: Any) -> Said:
+    """What was said of one frame; several numbers are the probabilities of classes."""
+    answer = np.array(prediction, float).reshape(-1, 1)
+    classes = tuple("xyz"[: len(answer)]) if isinstance(prediction, list) else ()
+    what = {"output": "diameter", "space": "class" if classes else "real", "unit": "m", "classes": classes, **more}
+    return Said(id=id, group="g", truth=np.array([np.nan if truth is None else truth]), answer=answer, **what)
 
 
-def evaluation(rows: Sequence[dict[str, Any]]) -> Evaluation:
-    return Evaluation(predictions=list(rows))
+def evaluation(said: Sequence[Said]) -> Evaluation:
+    return Evaluation(predictions=list(said))
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -76,9 +81,9 @@ def test_labels_and_classes_are_judged_by_the_probability_of_the_truth(tmp_path:
     worst.write(tmp_path / "labels", prepared, {"test": evaluation(yes)}, 3)
     found = told(tmp_path / "labels")
     assert [found["sounds"][x["sound"]]["id"] for x in found["answers"]] == [b, a], "the unknown one is left out"
-    one = [row(id, t, float(np.argmax(p)), space="class", probabilities=p, truth_label="x", label="y")
-           for id, t, p in ((a, 0.0, [0.5, 0.3, 0.2]), (b, 2.0, [0.3, 0.4, 0.3]), (c, 1.0, [0.1, 0.2, 0.7]))
-           ]  # fmt: skip
+    one = [
+        row(id, t, p) for id, t, p in ((a, 0.0, [0.5, 0.3, 0.2]), (b, 2.0, [0.3, 0.4, 0.3]), (c, 1.0, [0.1, 0.2, 0.7]))
+    ]
     worst.write(tmp_path / "classes", prepared, {"test": evaluation(one)}, 2)
     found = told(tmp_path / "classes")
     assert [found["sounds"][x["sound"]]["id"] for x in found["answers"]] == [c, b]
@@ -88,9 +93,11 @@ def test_labels_and_classes_are_judged_by_the_probability_of_the_truth(tmp_path:
 
 def test_frames_of_a_recording_are_averaged_and_kept_in_order(tmp_path: Path, prepared: Prepared) -> None:
     a, b, *_ = ids(prepared, "test")
-    frames = [(a, 0.0, 1.0, 4.0), (a, 0.5, None, 9.0), (a, 1.0, 1.0, 2.0), (b, 0.0, 1.0, 3.5), (b, 0.5, 1.0, 1.0)]
-    rows = [row(id, truth, said, time=time) for id, time, truth, said in frames]
-    worst.write(tmp_path, prepared, {"test": evaluation(rows)}, 1)
+    said = [
+        replace(row(id, 1.0, 0.0), truth=np.array(truth), answer=np.array([answer]), rate=2.0)
+        for id, truth, answer in ((a, [1.0, np.nan, 1.0], [4.0, 9.0, 2.0]), (b, [1.0, 1.0], [3.5, 1.0]))
+    ]
+    worst.write(tmp_path, prepared, {"test": evaluation(said)}, 1)
     (answer,) = told(tmp_path)["answers"]
     assert answer["time"] == [0.0, 0.5, 1.0] and answer["truth"] == [1.0, None, 1.0]
     assert answer["prediction"] == [4.0, 9.0, 2.0] and answer["error"] == 2.0 and answer["known"] == 2
@@ -114,7 +121,7 @@ def test_with_a_count_of_0_nothing_is_written_and_what_was_is_taken_away(tmp_pat
 def test_answers_that_are_no_numbers_stop_nothing(tmp_path: Path, prepared: Prepared) -> None:
     a, b, c, *_ = ids(prepared, "test")
     rows = [row(a, 1.0, float("nan")), row(b, None, 3.0), row(c, 1.0, float("inf"))]
-    rows += [row(a, 1.0, 0.0, space="class", output="word", probabilities=[float("nan")] * 2)]
+    rows += [row(a, 1.0, [float("nan")] * 2, output="word")]
     worst.write(tmp_path, prepared, {"test": evaluation(rows)}, 3)
     worst.write(tmp_path, prepared, {}, 3)
     assert not (tmp_path / "worst").exists()

@@ -37,9 +37,9 @@ def resume(
 def _tell(result: "Result") -> None:
     from rich.console import Console
 
-    from ..reports import table
+    from ..reports import terminal
 
-    table.render(result.metrics, Console())
+    terminal.render(result.metrics, Console())
     for alarm in result.alarms:
         typer.echo(f"NOT FAIR: {alarm}")
     typer.echo(f"report: {result.paths['report']}")
@@ -54,10 +54,10 @@ def evaluate(
     """Score a run's artifact again on its validation and test parts, and write its figures and report anew."""
     from rich.console import Console
 
-    from ..reports import table
+    from ..reports import terminal
     from ..runs.again import evaluate_again
 
-    table.render(evaluate_again(run, test=test, device=device), Console())
+    terminal.render(evaluate_again(run, test=test, device=device), Console())
     typer.echo(run)
 
 

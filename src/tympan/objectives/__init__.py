@@ -176,8 +176,14 @@ class Metric(Component):
         """The figure's own unit, for outputs of a unit; none by default."""
         return ""
 
-    def start(self, outputs: Sequence[str]) -> "Accumulator":
-        """Begin to collect rows for these outputs."""
+    def start(self, outputs: Sequence[str], rate: float | None = None, kinds: Sequence[str] = ("",)) -> "Accumulator":
+        """Begin to collect rows for these outputs.
+
+        Args:
+            outputs: their names.
+            rate: of the target (Hz), where it has one: the figure is then averaged over recordings.
+            kinds: the names of the kinds of groups that intervals draw; several only with a rate.
+        """
         from .accumulate import Accumulator
 
-        return Accumulator(self, tuple(outputs))
+        return Accumulator(self, tuple(outputs), rate, tuple(kinds))

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from ..data.synthesizers import Synthesizer
 from ..serving.artifact import Artifact
-from .table import Scores, cell, headline_part, in_order, main_metric, meaning, shown, unit, verdict
+from .table import Scores, beside, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
 
 
 def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str]) -> str:
@@ -113,14 +113,16 @@ def _results(metrics: Mapping[str, Scores]) -> str:
             heads = [f"{m} ({u})" if u else m for m, u in zip(names, units, strict=True)]
             rows = [["who", *heads], ["---"] * (1 + len(heads))]
             rows += [
-                [who, *(cell(f) if (f := scores[who][output].get(metric)) else "" for metric in names)]
+                [who, *(beside(f, metric) if (f := scores[who][output].get(metric)) else "" for metric in names)]
                 for who in in_order(scores)
                 if output in scores[who]
             ]
             count = f"{main['n']} recordings in {main['groups']} groups"
             table = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
-            said = f"\n\n{verdict(scores, output).sentence}" if split == part else ""
-            blocks.append(f"### {_plain(output)}: {split.replace('_', ' ')} part, {count}\n\n{table}{said}")
+            said = [verdict(scores, output).sentence] * (split == part) + list(map(_plain, marks(scores, output)))
+            own, _, corpus = split.replace("_", " ").partition("/")
+            whole = f"### {_plain(output)}: {own} part{f' of {_plain(corpus)}' * bool(corpus)}, {count}"
+            blocks.append("\n\n".join([whole, table, *said]))
     words = "; ".join(
         f"{m}: {meaning(m)}" for m in dict.fromkeys(m for ms in shown(metrics[part]).values() for m in ms)
     )

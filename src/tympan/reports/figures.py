@@ -6,10 +6,11 @@ from typing import Any
 from .facts import PARTS, counted
 from .table import (
     Scores,
-    cell,
+    beside,
     higher_is_better,
     in_order,
     main_metric,
+    marks,
     meaning,
     measured,
     shown,
@@ -64,7 +65,9 @@ def tables(split: str, scores: Scores, first: bool, headlined: Iterable[str]) ->
         for who in in_order(scores):
             if output in scores[who]:
                 kind, _, name = who.partition("/")
-                cells = [cell(f).partition(" ") if (f := scores[who][output].get(m)) else ("", "", "") for m in figures]
+                cells = [
+                    beside(f, m).partition(" ") if (f := scores[who][output].get(m)) else ("", "", "") for m in figures
+                ]
                 rows.append({"kind": kind, "name": name or "model", "cells": [(v, rest) for v, _, rest in cells]})
         main = figures[main_metric(names)]
         tables.append(
@@ -74,9 +77,9 @@ def tables(split: str, scores: Scores, first: bool, headlined: Iterable[str]) ->
                 "heads": heads,
                 "rows": rows,
                 "verdict": verdict(scores, output).sentence if first and output not in headlined else "",
-                "notes": list(
-                    dict.fromkeys(f["note"] for f in figures.values() if f["value"] is not None and f.get("note"))
-                ),
+                "notes": marks(scores, output)
+                + list(dict.fromkeys(f["note"] for f in figures.values() if f["value"] is not None and f.get("note"))),
             }
         )
-    return {"part": PARTS.get(split, split), "first": first, "tables": tables}
+    part, _, corpus = split.partition("/")
+    return {"part": f"{f'{corpus}, ' * bool(corpus)}{PARTS.get(part, part)}", "first": first, "tables": tables}

@@ -1,4 +1,4 @@
-"""Figures beside their baselines: how numbers are written, who beats whom, and tables for the terminal."""
+"""Figures beside their baselines: how numbers are written, and who beats whom."""
 
 import math
 import sys
@@ -7,15 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from ..objectives import Metric
 
 Figures = Mapping[str, Mapping[str, Any]]
-"""`{metric: {value, low, high, n, groups, note, unit}}`: the figures of one output."""
+"""`{metric: {value, low, high, n, groups, note, unit}}`: the figures of one output; of a baseline also the `difference`
+of the model from it, and its `skill` and `p` where these are known."""
 Scores = Mapping[str, Mapping[str, Figures]]
 """`{who: {output: figures}}`: one part of metrics.json."""
 
@@ -48,6 +44,44 @@ def cell(figure: Mapping[str, Any]) -> str:
         return numerals(value)[0]
     value, low, high = numerals(value, low, high)
     return f"{value} [{low}, {high}]"
+
+
+def beside(figure: Mapping[str, Any], metric: str) -> str:
+    """A cell with what is known of the model beside it: `*` surely better, `!` surely worse, and a probability."""
+    sure = surely_better(figure, metric)
+    mark = "" if sure is None or figure["value"] is None else " *" if sure else " !"
+    chance = figure.get("p")
+    return f"{cell(figure)}{mark}" + (f" p={chance:.2g}" if chance is not None else "")
+
+
+def surely_better(baseline: Mapping[str, Any], metric: str) -> bool | None:
+    """Whether the 95 % interval of the model's paired difference from a baseline lies on the better side of 0, or on
+    the worse; `None` where it holds 0, or is not known."""
+    low, high = ((baseline.get("difference") or {}).get(key) for key in ("low", "high"))
+    more = higher_is_better(metric)
+    if low is None or high is None or more is None or low <= 0 <= high:
+        return None
+    return (low > 0) == more
+
+
+def marks(scores: Scores, output: str) -> list[str]:
+    """What the marks beside the figures of an output mean, and the skill of the model in its main figure."""
+    names = shown(scores)[output]
+    rivals = {w: table[output] for w, table in scores.items() if w.startswith("baseline/") and output in table}
+    there = [(m, own[m]) for own in rivals.values() for m in names if m in own]
+    said = []
+    if any(surely_better(figure, metric) is not None for metric, figure in there):
+        holds = "the 95 % interval of their paired difference does not hold 0"
+        said.append(f"* The model is surely better than this baseline, ! surely worse: {holds}.")
+    if any(figure.get("p") is not None for _, figure in there):
+        said.append("p: how likely a model that does not hear is to do as well, from random assignments of songs.")
+    main = main_metric(names)
+    skills = {w: s for w, own in rivals.items() if (s := own.get(main, {}).get("skill")) and s["value"] is not None}
+    if skills:
+        ceiling = next(iter(skills.values()))["ceiling"]
+        each = ", ".join(f"{cell(s)} over {who.partition('/')[2]}" for who, s in skills.items())
+        said.append(f"Skill in {main}, 0 at a baseline and 1 at the ceiling {ceiling}: {each}.")
+    return said
 
 
 def measured(figure: Mapping[str, Any], unit: str) -> str:
@@ -136,8 +170,9 @@ class Verdict:
 def verdict(scores: Scores, output: str) -> Verdict:
     """Compare with every baseline that has the figure.
 
-    The intervals are not paired, so the model only *beats* a baseline where its figure is better and neither interval
-    holds the other's figure; where it is better and that does not hold, nobody can tell.
+    The model only *beats* a baseline where its figure is better and the interval of their paired difference holds no 0;
+    of runs evaluated before differences were kept, where neither interval holds the other's figure. Where it is better
+    and that does not hold, nobody can tell.
     """
     metric = main_metric(shown(scores)[output])
     mine, more = scores["model"][output][metric], higher_is_better(metric)
@@ -165,10 +200,10 @@ def verdict(scores: Scores, output: str) -> Verdict:
         return Verdict(metric, False, f"It does not beat every baseline: {said} is as good or better.")
     if mine["low"] is None:
         return Verdict(metric, None, f"It is better than {every}, nearest {said}, but has no interval to be sure by.")
-    unsure = [who for who, r in known.items() if _holds(mine, r["value"]) or _holds(r, mine["value"])]
+    unsure = [who for who, r in known.items() if not _sure(mine, r, metric)]
     if unsure:
         whose = said if unsure == [best] else f"{', '.join(unsure)}; the nearest is {said}"
-        return Verdict(metric, None, f"It is better than {every}, but not surely: intervals meet with {whose}.")
+        return Verdict(metric, None, f"It is better than {every}, but not surely: it may be no better than {whose}.")
     return Verdict(metric, True, f"It beats {every}; the nearest is {said}.")
 
 
@@ -177,59 +212,12 @@ def beats_every_baseline(metrics: Mapping[str, Scores], split: str) -> dict[str,
     return {output: verdict(metrics[split], output).beats for output in shown(metrics[split])}
 
 
-def render(metrics: Mapping[str, Scores], console: Console) -> None:
-    """Print a table for each part and output: the model first, then baselines, then references under a rule."""
-    for split, scores in metrics.items():
-        for output, names in shown(scores).items():
-            figures = {name: scores["model"][output][name] for name in names}
-            main = figures[main_metric(names)]
-            title = f"{split} · {output} · {main['n']} recordings in {main['groups']} groups"
-            for index, table in enumerate(_tables(scores, output, console.width)):
-                table.title = Text(title if index == 0 else f"{split} · {output}, continued", style="bold")
-                console.print(table)
-            for note in dict.fromkeys(f["note"] for f in figures.values() if f["value"] is not None and f.get("note")):
-                console.print(Text(note, style="dim"))
-            if split == headline_part(metrics):
-                console.print(Text(verdict(scores, output).sentence))
-            console.print()
+def _sure(mine: Mapping[str, Any], rival: Mapping[str, Any], metric: str) -> bool:
+    """Whether a better figure is surely so."""
+    if "difference" in rival:
+        return surely_better(rival, metric) is True
+    return not (_holds(mine, rival["value"]) or _holds(rival, mine["value"]))
 
 
 def _holds(figure: Mapping[str, Any], value: float) -> bool:
     return figure["low"] is not None and figure["low"] <= value <= figure["high"]
-
-
-def _tables(scores: Scores, output: str, width: int) -> list[Table]:
-    """Tables of one output, side by side as many metrics as fit."""
-    whos = [who for who in in_order(scores) if output in scores[who]]
-    free = width - max(map(len, whos)) - 2
-    columns: dict[str, list[str]] = {}
-    for metric in shown(scores)[output]:
-        named = unit(scores, output, metric)
-        found = [scores[who][output].get(metric) for who in whos]
-        columns[f"{metric} ({named})" if named else metric] = [cell(f) if f else "" for f in found]
-    # A reason may be long, and wraps; an interval moves below its figure where the columns do not fit otherwise.
-    wide = {head: max(len(head), min(max(map(len, cells)), 28)) + 2 for head, cells in columns.items()}
-    if sum(wide.values()) > free:
-        columns = {head: [c.replace(" [", "\n[") for c in cells] for head, cells in columns.items()}
-        longest = {head: max(len(part) for c in cells for part in c.split("\n")) for head, cells in columns.items()}
-        wide = {head: max(len(head), min(longest[head], 22)) + 2 for head in columns}
-    pages: list[list[str]] = [[]]
-    for head in columns:
-        if pages[-1] and sum(wide[h] for h in pages[-1]) + wide[head] > free:
-            pages.append([])
-        pages[-1].append(head)
-    return [_table(whos, {head: columns[head] for head in page}, wide) for page in pages]
-
-
-def _table(whos: list[str], columns: Mapping[str, list[str]], wide: Mapping[str, int]) -> Table:
-    table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
-    table.add_column("who", no_wrap=True)
-    for head in columns:
-        table.add_column(Text(head), max_width=wide[head] - 2, overflow="fold")
-    for i, who in enumerate(whos):
-        if who.startswith("reference/") and not whos[i - 1].startswith("reference/"):
-            table.add_section()
-        table.add_row(
-            *(Text(text) for text in (who, *(cells[i] for cells in columns.values()))), style="bold" * (who == "model")
-        )
-    return table

@@ -9,7 +9,8 @@ from ..reports import page
 from ..serving.artifact import Artifact
 from . import folder as folders
 from .configuration import load
-from .evaluate import Evaluation, Metrics, pool, write
+from .evaluate import Evaluation
+from .metrics import Metrics, pool, write
 from .prepare import Prepared
 from .score import publish, score
 

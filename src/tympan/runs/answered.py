@@ -1,7 +1,7 @@
 """A run's predictions.parquet -> its answers by recording, and what two runs have answered alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ class Answer:
     """The names of the true classes; for other spaces the truth again."""
     said: Float[np.ndarray, "values frames"]
     """The prediction: one value, or a probability for each class."""
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    """The recording's group of each kind that intervals draw, for a target with a rate."""
 
 
 Answers = dict[str, dict[str, Answer]]
@@ -52,8 +54,9 @@ def read(folder: Path, part: str) -> list[Answers]:
     # The frames of one answer lie together, in order.
     keys = list(zip(repeats.tolist(), columns["id"], columns["output"], strict=True))
     begins = [i for i in range(len(keys)) if i == 0 or keys[i] != keys[i - 1]]
+    crossed = table["clusters"].take(begins).to_pylist() if "clusters" in table.column_names else [None] * len(begins)
     found: dict[int, Answers] = {}
-    for begin, end in zip(begins, [*begins[1:], len(keys)], strict=True):
+    for begin, end, clusters in zip(begins, [*begins[1:], len(keys)], crossed, strict=True):
         (repeat, id, output), at = keys[begin], slice(begin, end)
         outputs = found.setdefault(repeat, {}).setdefault(id, {})
         if output in outputs:
@@ -68,6 +71,7 @@ def read(folder: Path, part: str) -> list[Answers]:
             numbers["truth"][at],
             columns["truth_label"][at] if classes else numbers["truth"][at],
             np.array(columns["probabilities"][at].tolist()).T if classes else numbers["prediction"][None, at],
+            {kind: name for kind, name in (clusters or {}).items() if name is not None},
         )
     if not found:
         raise ValueError(
@@ -118,9 +122,8 @@ def common(
                 for repeat, cut in zip(mine, theirs, strict=True):
                     answer = repeat[id][output]
                     truth = np.where(known, answer.truth[:frames], np.nan)
-                    cut.setdefault(id, {})[output] = replace(
-                        answer, group=kept[id], truth=truth, said=answer.said[:, :frames]
-                    )
+                    drawn = {"group": kept[id], "clusters": max(one.clusters, two.clusters, key=len)}
+                    cut.setdefault(id, {})[output] = replace(answer, truth=truth, said=answer.said[:, :frames], **drawn)
     groups = len({kept[id] for id in both})
     notes = [f"Compared on {len(both):,} recordings in {groups:,} groups that both have answered."]
     for name, own in zip(names, ids, strict=True):
@@ -138,9 +141,11 @@ def common(
     return sides, notes
 
 
-def collect(metric: Metric, outputs: Sequence[str], answers: Answers) -> Accumulator:
-    """The rows of a metric, from answers alone."""
-    made = metric.start(outputs)
+def collect(metric: Metric, outputs: Sequence[str], answers: Answers, rate: float | None = None) -> Accumulator:
+    """The rows of a metric, from answers alone; of a target with a rate (Hz) by recording."""
+    crossed = [answer.clusters for own in answers.values() for o, answer in own.items() if o in outputs]
+    kinds = tuple(crossed[0]) if rate and crossed and all(crossed) else ()
+    made = metric.start(outputs, rate, kinds or ("",))
     for id, own in answers.items():
         there = [own[o] for o in outputs if o in own]
         if there:
@@ -150,7 +155,7 @@ def collect(metric: Metric, outputs: Sequence[str], answers: Answers) -> Accumul
                 {o: answer.said[None] for o, answer in every.items()},
                 {o: answer.truth[None, None] for o, answer in every.items()},
                 [id],
-                [there[0].group],
+                [tuple(there[0].clusters[kind] for kind in kinds) or there[0].group],
             )
     return made
 

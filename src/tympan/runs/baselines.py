@@ -1,7 +1,7 @@
 """Honest answers to compare with: they hear what the model hears, and know only the training part."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,11 @@ from ..objectives import Target
 from ..representation import Representation
 from ..serving.artifact import Artifact
 from ..serving.listening import Waveform
+from . import over_time
 
 Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""Pooled features of one recording `(statistics,)` -> `{output: (values, 1)}` in the outputs' own units."""
+"""What `Ears` heard of one recording -> `{output: (values, frames)}` in the outputs' own units; a constant has 1 frame.
+"""
 Statistics = Float[np.ndarray, "recordings statistics"]
 
 _RIDGE = tuple(np.logspace(-3, 4, 15))
@@ -60,12 +62,36 @@ class Pool:
         return torch.cat([mean, deviation], 1).mean(0).cpu().numpy()
 
 
-def fit(target: Target, encoded: Sequence[Tensor], statistics: Statistics, groups: Sequence[str]) -> dict[str, Answer]:
+class Ears:
+    """What baselines hear of a recording for each target: pooled features `(statistics,)` for one value per clip, the
+    course of loudness and MFCC `(features, frames)` for a real signal, and nothing for what they answer by heart."""
+
+    def __init__(self, artifact: Artifact, targets: Mapping[str, Target]) -> None:
+        self.targets = targets
+        self.pool = Pool(artifact) if any(target.rate is None for target in targets.values()) else None
+        rates = {target.rate for target in targets.values() if target.rate and target.space == "real"}
+        self.courses = {rate: over_time.Course(artifact, rate) for rate in rates}
+
+    def __call__(self, waveform: Waveform, frames: Mapping[str, int]) -> dict[str, np.ndarray]:
+        """What is heard for each target, of as many frames as it has."""
+        pooled = self.pool(waveform) if self.pool else np.empty(0)
+        return {
+            name: course(waveform, frames[name])
+            if target.rate and (course := self.courses.get(target.rate))
+            else pooled
+            for name, target in self.targets.items()
+        }
+
+
+def fit(
+    target: Target, encoded: Sequence[Tensor], heard: Sequence[np.ndarray], groups: Sequence[str]
+) -> dict[str, Answer]:
     """The baselines of a target's kind, by name.
 
     Args:
+        target: what is predicted.
         encoded: the encoded target `(channels, frames)` of each training recording.
-        statistics: pooled features of each training recording.
+        heard: what `Ears` heard of each training recording.
         groups: the group of each training recording.
     """
     truth = [{name: value[0, 0] for name, value in target.truth(e[None]).items()} for e in encoded]
@@ -73,7 +99,9 @@ def fit(target: Target, encoded: Sequence[Tensor], statistics: Statistics, group
                for name in target.outputs}  # fmt: skip
     if target.space == "real":
         answers = {"mean": _constant({name: [float(np.nanmean(v))] for name, v in columns.items()})}
-        return answers if target.rate else {**answers, "ridge": _ridge(target, encoded, statistics)}
+        if target.rate:
+            return {**answers, **over_time.fit(target, truth, heard, groups)}
+        return {**answers, "ridge": _ridge(target, encoded, np.stack(heard))}
     classes = len(target.signal(1.0).channels) if target.space == "class" else 2
     counts = {name: np.bincount(v[~np.isnan(v)].astype(int), minlength=classes) for name, v in columns.items()}
     share = {name: count / count.sum() for name, count in counts.items()}
@@ -86,6 +114,7 @@ def fit(target: Target, encoded: Sequence[Tensor], statistics: Statistics, group
     answers = {"majority": majority, "prior": prior}
     if target.rate:
         return answers
+    statistics = np.stack(heard)
     logistic = {name: _logistic(statistics, v, groups, classes) for name, v in columns.items()}
     return {**answers, "logistic": _several(logistic, target.space == "binary")}
 

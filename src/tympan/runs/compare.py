@@ -160,7 +160,7 @@ def _lines(
             if not same:
                 continue
             units = {o: tables[0][o][metric.type].get("unit", "") for o in same}
-            one, two = ([answered.collect(metric, same, answers) for answers in side] for side in common)
+            one, two = ([answered.collect(metric, same, own, output.target.rate) for own in side] for side in common)
             overall = next((o for o in (OVERALL, f"{OVERALL} ({name})") if all(o in table for table in tables)), None)
             for o, difference in differences(one, two, resamples).items():
                 if o in units:

@@ -1,24 +1,21 @@
-"""The headline figures: whole recordings, the model beside baselines and references, intervals over groups."""
+"""The headline figures: whole recordings, the model beside baselines and references."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import torch
 
-from ..data import Example, storage
-from ..objectives.accumulate import OVERALL, Accumulator, scores
-from ..pipeline import Part
+from ..data import Example
+from ..objectives.accumulate import Accumulator
+from ..pipeline import Output, Part
 from ..serving.artifact import Artifact
 from . import baselines
 from .prepare import Prepared
+from .references import References
+from .said import Said, said_of
+from .shuffled import Permuted, Recording, Shuffled
 
-Metrics = dict[str, dict[str, dict[str, dict[str, dict[str, Any]]]]]
-"""`{split: {who: {output: {metric: {value, low, high, n, groups, ...}}}}}`."""
 Decoded = Mapping[str, np.ndarray]
 
 
@@ -28,11 +25,15 @@ class Evaluation:
 
     accumulators: dict[str, dict[tuple[str, str], Accumulator]] = field(default_factory=dict)
     """By who, then by output group and metric."""
-    predictions: list[dict[str, Any]] = field(default_factory=list)
+    predictions: list[Said] = field(default_factory=list)
     units: dict[str, dict[str, str]] = field(default_factory=dict)
     """The unit of every metric of every output."""
     losses: dict[str, tuple[float, float, int]] = field(default_factory=dict)
     """For each output the weight of its loss, the sum over known values, and how many these are."""
+    permuted: dict[tuple[str, str], dict[str, Permuted]] = field(default_factory=dict)
+    """By output group and metric, then by output: what the model's answers to other songs are worth."""
+    corpora: dict[str, str] = field(default_factory=dict)
+    """The corpus of each recording that is of one."""
 
     @property
     def loss(self) -> float:
@@ -51,38 +52,25 @@ class Evaluation:
         for name, (weight, total, known) in other.losses.items():
             _, before, n = self.losses.get(name, (weight, 0.0, 0))
             self.losses[name] = weight, before + total, n + known
+        for key, permuted in other.permuted.items():
+            mine = self.permuted.setdefault(key, {})
+            for output, own in permuted.items():
+                mine[output] = mine[output].merge(own) if output in mine else own
         self.predictions += other.predictions
         self.units.update(other.units)
+        self.corpora.update(other.corpora)
 
-
-def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Evaluation]]:
-    """The evaluations of a run's members (`seed-1`, `fold-0`, `seed-1-fold-0`): of each part, one for each seed.
-
-    Of folds the test parts alone are pooled, as `out_of_fold`: what validates one fold trains another.
-    """
-    seeds: dict[str, dict[str, Evaluation]] = {}
-    for name, parts in members.items():
-        seed, fold, _ = name.rpartition("fold-")
-        for part, evaluation in parts.items():
-            if not fold or part == "test":
-                repeat = seeds.setdefault(seed if fold else name, {})
-                repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(evaluation)
-    repeats = list(seeds.values())
-    return {part: [repeat[part] for repeat in repeats] for part in repeats[0]}
-
-
-def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """`{who: {output: {metric: figure}}}` of one part; the mean over repeats with other seeds, if any."""
-    table: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
-    for who in repeats[0].accumulators:
-        for key in repeats[0].accumulators[who]:
-            found = scores([r.accumulators[who][key] for r in repeats], resamples)
-            for output, score in found.items():
-                if output == OVERALL and len({name for name, _ in repeats[0].accumulators[who]}) > 1:
-                    output = f"{OVERALL} ({key[0]})"  # several targets have each their own
-                figure = {**vars(score), "unit": repeats[0].units.get(output, {}).get(key[1], "")}
-                table.setdefault(who, {}).setdefault(output, {})[key[1]] = figure
-    return table
+    def only(self, corpus: str) -> "Evaluation":
+        """The figures of one corpus."""
+        ids = {id for id, own in self.corpora.items() if own == corpus}
+        return Evaluation(
+            {
+                who: {key: own.only(dict.fromkeys(own.outputs, ids)) for key, own in figures.items()}
+                for who, figures in self.accumulators.items()
+            },
+            units=self.units,
+            permuted={key: {o: own.only(ids) for o, own in of.items()} for key, of in self.permuted.items()},
+        )
 
 
 def evaluate(
@@ -98,126 +86,132 @@ def evaluate(
     there: list[Part] = [part for part in parts if getattr(prepared.parts, part)]
     if not there:
         return {}
-    answers, pool = _baselines(prepared, artifact)
-    return {part: _score(prepared, artifact, part, answers, pool, batch_size) for part in there}
+    ears = baselines.Ears(artifact, {name: output.target for name, output in prepared.run.outputs.items()})
+    answers, references = _baselines(prepared, ears), References(prepared)
+    return {part: _Scoring(prepared, part, ears, answers, references).score(artifact, batch_size) for part in there}
 
 
-def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metrics:
-    """Write predictions.parquet and metrics.json into a run's folder, each whole, and return the metrics."""
-    metrics: Metrics = {part: summarise(repeats) for part, repeats in evaluations.items()}
-    rows = [
-        {"split": part, **({"repeat": i} if len(repeats) > 1 else {}), **row}
-        for part, repeats in evaluations.items()
-        for i, evaluation in enumerate(repeats)
-        for row in evaluation.predictions
-    ]
-    if rows:
-        with storage.aside(folder / "predictions.parquet") as written:
-            pq.write_table(pa.Table.from_pylist(rows), written)
-    storage.write_text(folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
-    return metrics
-
-
-def _baselines(prepared: Prepared, artifact: Artifact) -> tuple[dict[str, dict[str, baselines.Answer]], Any]:
-    """By output group, then by name; and what pools features for them."""
-    pool = baselines.Pool(artifact)
-    statistics, encoded, groups = [], [], []
+def _baselines(prepared: Prepared, ears: baselines.Ears) -> dict[str, dict[str, baselines.Answer]]:
+    """By output group, then by name."""
+    heard, encoded, groups = [], [], []
     for example in _examples(prepared, "train"):
-        statistics.append(pool(example.waveform))
-        encoded.append(prepared.encode(example))
+        own = prepared.encode(example)
+        heard.append(ears(example.waveform, {name: e.shape[1] for name, e in own.items()}))
+        encoded.append(own)
         groups.append(prepared.run.group_of(example))
-    x = np.stack(statistics)
     return {
-        name: baselines.fit(output.target, [e[name] for e in encoded], x, groups)
+        name: baselines.fit(output.target, [e[name] for e in encoded], [h[name] for h in heard], groups)
         for name, output in prepared.run.outputs.items()
-    }, pool
+    }
 
 
-def _score(
-    prepared: Prepared,
-    artifact: Artifact,
-    part: Part,
-    answers: Mapping[str, Mapping[str, baselines.Answer]],
-    pool: Callable[[np.ndarray], np.ndarray],
-    batch_size: int,
-) -> Evaluation:
-    result = Evaluation()
-    for output in prepared.run.outputs.values():
-        for column, unit in output.target.unit.items():
-            result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures(part)}
-    waiting: list[Example] = []
+@dataclass
+class _Scoring:
+    """One part, recording by recording."""
 
-    def waveforms() -> Iterator[np.ndarray]:
-        for example in _examples(prepared, part):
-            waiting.append(example)
-            yield example.waveform
+    prepared: Prepared
+    part: Part
+    ears: baselines.Ears
+    answers: Mapping[str, Mapping[str, baselines.Answer]]
+    references: References
+    result: Evaluation = field(default_factory=Evaluation)
+    recordings: dict[str, list[Recording]] = field(default_factory=dict)
+    """By signal, what the model said of each recording."""
 
-    for heard in artifact.hear(waveforms(), batch_size):
-        example = waiting.pop(0)
-        encoded = prepared.encode(example)
-        group = prepared.run.group_of(example)
-        statistics = pool(example.waveform)
-        references = prepared.source.references(example)
-        for name, output in prepared.run.outputs.items():
-            target = output.target
-            truth = {key: value[0] for key, value in target.truth(encoded[name][None]).items()}
+    def score(self, artifact: Artifact, batch_size: int) -> Evaluation:
+        run, waiting = self.prepared.run, list[Example]()
+        for output in run.outputs.values():
+            for column, unit in output.target.unit.items():
+                self.result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures(self.part)}
+
+        def waveforms() -> Iterator[np.ndarray]:
+            for example in _examples(self.prepared, self.part):
+                waiting.append(example)
+                yield example.waveform
+
+        for heard in artifact.hear(waveforms(), batch_size):
+            self._recording(waiting.pop(0), heard)
+        for name, recordings in self.recordings.items():
+            self._shuffled(name, run.outputs[name], Shuffled(recordings, run.seed))
+        return self.result
+
+    def _recording(self, example: Example, heard: Mapping[str, torch.Tensor]) -> None:
+        run, result = self.prepared.run, self.result
+        encoded = self.prepared.encode(example)
+        truths: dict[str, Decoded] = {}
+        for name, output in run.outputs.items():
+            truth = {key: value[0] for key, value in output.target.truth(encoded[name][None]).items()}
             # A target with a rate may know a frame more or less than the windows over the sound have.
             frames = min(next(iter(truth.values())).shape[1], heard[name].shape[1])
-            truth = {key: value[:, :frames] for key, value in truth.items()}
-            said: dict[str, Decoded] = {
-                "model": {k: v[0, :, :frames] for k, v in target.decode(heard[name][None]).items()},
-                **{f"baseline/{who}": answer(statistics) for who, answer in answers[name].items()},
-                **_references(target, references),
-            }
+            truths[name] = {key: value[:, :frames] for key, value in truth.items()}
+        sizes = {name: next(iter(truth.values())).shape[1] for name, truth in truths.items()}
+        sound, knowing = self.ears(example.waveform, sizes), self.references(example, truths)
+        if "corpus" in example.groups:
+            result.corpora[example.id] = example.groups["corpus"]
+        clusters = run.clusters_of(example)
+        for name, output in run.outputs.items():
+            target, frames, truth = output.target, sizes[name], truths[name]
             frames_heard = heard[name][None, :, :frames]
+            said: dict[str, Decoded] = {
+                "model": {k: v[0] for k, v in target.decode(frames_heard).items()},
+                **{f"baseline/{who}": answer(sound[name]) for who, answer in self.answers[name].items()},
+                **knowing[name],
+            }
             weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
             count = int((~encoded[name][:, :frames].isnan()).sum())
             loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
             result.losses[name] = weight, total + loss * count, known + count
             for who, decoded in said.items():
-                figures = result.accumulators.setdefault(who, {})
-                whole = {k: np.broadcast_to(v, (v.shape[0], frames))[None] for k, v in decoded.items()}
-                for metric in output.figures(part):
-                    key = (name, metric.type)
-                    if key not in figures:
-                        figures[key] = metric.start(target.outputs)
-                    figures[key].update(whole, {k: v[None] for k, v in truth.items()}, [example.id], [group])
-            result.predictions += _rows(target, example.id, group, said["model"], truth)
-    return result
+                self._add(who, name, output, example, _lengthened(decoded, frames), truth)
+            shared = run.group_of(example), tuple(clusters.items())
+            result.predictions += said_of(target, example.id, *shared, said["model"], truth)
+            if target.rate and target.space == "real":
+                of = Recording(example.id, tuple(clusters.values()), example.groups.get("song", example.id),
+                               example.groups.get("corpus", ""), truth, said["model"])  # fmt: skip
+                self.recordings.setdefault(name, []).append(of)
+
+    def _add(self, who: str, name: str, output: Output, of: Example | Recording, said: Decoded, truth: Decoded) -> None:
+        """Rows of what one has said of a recording."""
+        run, figures = self.prepared.run, self.result.accumulators.setdefault(who, {})
+        rate, kinds = output.target.rate, run.clusters if output.target.rate else ("",)
+        if isinstance(of, Recording):
+            groups: str | tuple[str, ...] = of.groups
+        else:
+            groups = tuple(run.clusters_of(of).values()) if rate else run.group_of(of)
+        if rate and who.startswith("reference/"):  # it may know some frames only, and no others are judged
+            truth = {k: np.where(np.isnan(said[k]), np.nan, v) for k, v in truth.items()}
+        for metric in output.figures(self.part):
+            key = (name, metric.type)
+            if key not in figures:
+                figures[key] = metric.start(output.target.outputs, rate, kinds)
+            answers, right = ({k: v[None] for k, v in values.items()} for values in (said, truth))
+            figures[key].update(answers, right, [of.id], [groups])
+
+    def _shuffled(self, name: str, output: Output, shuffled: Shuffled) -> None:
+        """The model's own answers to other songs: once as a baseline, and many times for a probability."""
+        rate, control = output.target.rate, shuffled.control()
+        assert rate is not None
+        if not control:
+            return
+        for one, truth, said in control:
+            self._add("baseline/shuffled_song", name, output, one, said, truth)
+        orders = shuffled.permutations()
+        for metric in output.figures(self.part):
+            self.result.permuted[name, metric.type] = {
+                column: shuffled.permuted(metric, column, rate, orders) for column in output.target.outputs
+            }
 
 
-def _references(target: Any, references: Mapping[str, Mapping[str, Any]]) -> dict[str, Decoded]:
-    """The references that answer for every output of a target."""
-    return {
-        f"reference/{who}": {k: v[0] for k, v in target.truth(target.encode(values)[None]).items()}
-        for who, values in references.items()
-        if target.space == "real" and set(target.outputs) <= set(values)
-    }
-
-
-def _rows(target: Any, id: str, group: str, said: Decoded, truth: Decoded) -> list[dict[str, Any]]:
-    rows = []
-    classes = target.signal(1.0).channels if target.space == "class" else ()
-    for output, values in said.items():
-        for frame in range(values.shape[1]):
-            right, answer = float(truth[output][0, frame]), values[:, frame]
-            known = not np.isnan(right)
-            rows.append(
-                {
-                    "id": id,
-                    "group": group,
-                    "output": output,
-                    "time": frame / target.rate if target.rate else None,
-                    "truth": right if known else None,
-                    "prediction": float(answer.argmax() if classes else answer[0]),
-                    "truth_label": classes[int(right)] if classes and known else None,
-                    "label": classes[int(answer.argmax())] if classes else None,
-                    "probabilities": answer.tolist() if classes else None,
-                    "space": target.space,
-                    "unit": target.unit[output],
-                }
-            )
-    return rows
+def _lengthened(said: Decoded, frames: int) -> dict[str, np.ndarray]:
+    """As many frames as are judged: what is constant is repeated, and beyond what is known there is nothing."""
+    found = {}
+    for name, own in said.items():
+        if own.shape[1] == 1:
+            found[name] = np.broadcast_to(own, (len(own), frames))
+        else:
+            missing = max(frames - own.shape[1], 0)
+            found[name] = np.pad(own[:, :frames].astype(float), ((0, 0), (0, missing)), constant_values=np.nan)
+    return found
 
 
 def _examples(prepared: Prepared, part: str) -> Iterator[Example]:

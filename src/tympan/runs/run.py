@@ -95,6 +95,17 @@ class Run(Section):
         kind = self.split.kinds(self.data)[0]
         return what.groups.get(kind, what.id) if kind else what.id
 
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The kinds of groups that intervals of signals draw: the data's, and that which the split keeps whole; where
+        there is none, each recording is its own."""
+        own = self.split.group
+        return tuple(dict.fromkeys((*self.data.clusters, *((own,) if own else ())))) or ("recording",)
+
+    def clusters_of(self, what: Example | Description) -> dict[str, str]:
+        """The group of each of these kinds; an example that has none is its own."""
+        return {kind: what.groups.get(kind, what.id) for kind in self.clusters}
+
     def divide(self) -> list[Parts]:
         """The parts of every fold, or of the one split."""
         return (

@@ -31,7 +31,8 @@ class Running:
             ids = [str(self.seen + i) for i in range(len(target[name]))]
             for metric in figures:
                 of = key(self.part, metric.type, name, len(self.outputs) > 1)
-                self.accumulators.setdefault(of, metric.start(output.target.outputs)).update(decoded, truth, ids, ids)
+                collected = self.accumulators.setdefault(of, metric.start(output.target.outputs, output.target.rate))
+                collected.update(decoded, truth, ids, ids)
         self.seen += len(next(iter(target.values())))
 
     def compute(self) -> dict[str, float]:

@@ -8,7 +8,8 @@ from ..reports import card, page
 from ..serving.artifact import Artifact
 from . import folder as folders
 from . import worst
-from .evaluate import Evaluation, Metrics, evaluate, write
+from .evaluate import Evaluation, evaluate
+from .metrics import Metrics, write
 from .prepare import Prepared
 
 

@@ -23,8 +23,9 @@ from . import probe
 from .again import named_parts
 from .checkpoint import last_checkpoint
 from .configuration import load
-from .evaluate import Evaluation, Metrics, pool, write
+from .evaluate import Evaluation
 from .finetune import judged
+from .metrics import Metrics, pool, write
 from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run

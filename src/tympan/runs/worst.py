@@ -12,10 +12,10 @@ from ..data import Example, audio, storage
 from ..reports.table import headline_part
 from .evaluate import Evaluation
 from .prepare import Prepared
+from .said import Said
 
 LONGEST = 10.0
 """Seconds of sound kept of one recording."""
-_COLUMNS = ("time", "truth", "prediction", "truth_label", "label")
 
 
 def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation], count: int) -> None:
@@ -54,33 +54,34 @@ def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation
     storage.write_text(here / "worst.json", json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _worst(rows: Iterable[Mapping[str, Any]], count: int) -> list[dict[str, Any]]:
+def _worst(answers: Iterable[Said], count: int) -> list[dict[str, Any]]:
     """One entry for each output and recording: the error, the rank, and every frame."""
-    frames: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for row in rows:
-        frames.setdefault(row["output"], {}).setdefault(row["id"], []).append(row)
+    by: dict[str, list[tuple[float, int, Said]]] = {}
+    for own in answers:
+        errors = _errors(own)
+        if errors.size:
+            by.setdefault(own.output, []).append((float(errors.mean()), errors.size, own))
     found = []
-    for output, recordings in frames.items():
-        each = {id: [error for row in own if (error := _error(row)) is not None] for id, own in recordings.items()}
-        errors = {id: float(np.mean(own)) for id, own in each.items() if own}
-        for rank, id in enumerate(sorted(errors, key=lambda id: -errors[id])[:count], 1):
-            own = recordings[id]
-            told: dict[str, Any] = {"id": id, "output": output, "space": own[0]["space"], "unit": own[0]["unit"]}
-            told |= {"rank": rank, "error": errors[id], "known": len(each[id])}
-            told |= {c: [_finite(row[c]) for row in own] for c in _COLUMNS}
-            if own[0]["probabilities"]:
-                told["probability"] = [_finite(max(row["probabilities"])) for row in own]
+    for output, recordings in by.items():
+        for rank, (error, known, own) in enumerate(sorted(recordings, key=lambda one: -one[0])[:count], 1):
+            told: dict[str, Any] = {"id": own.id, "output": output, "space": own.space, "unit": own.unit}
+            told |= {"rank": rank, "error": error, "known": known}
+            told |= {key: [_finite(x) for x in getattr(own, key).tolist()] for key in ("truth", "prediction")}
+            told["time"] = own.times.tolist() if own.rate else [None] * len(own.truth)
+            told |= {"truth_label": own.named(own.truth), "label": own.named(own.prediction)}
+            if own.classes:
+                told["probability"] = [_finite(p) for p in own.answer.max(0).tolist()]
             found.append(told)
     return found
 
 
-def _error(row: Mapping[str, Any]) -> float | None:
-    """How far off one frame is; `None` where the truth is unknown or the answer is not finite."""
-    if row["truth"] is None:
-        return None
-    if row["space"] == "class":
-        return _finite(1 - row["probabilities"][int(row["truth"])])
-    return _finite(abs(row["prediction"] - row["truth"]))
+def _errors(own: Said) -> Float[np.ndarray, "_"]:
+    """How far off each frame is whose truth is known and whose answer is finite."""
+    known = ~np.isnan(own.truth)
+    answer, truth = own.answer[:, known].astype(float), own.truth[known]
+    right = answer[truth.astype(int), np.arange(len(truth))] if own.classes else answer[0]
+    errors = 1 - right if own.classes else np.abs(right - truth)
+    return errors[np.isfinite(errors)]
 
 
 def _finite(value: Any) -> Any:

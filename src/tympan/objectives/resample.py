@@ -1,0 +1,162 @@
+"""Figures when groups are drawn with replacement: what intervals are made of."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+if TYPE_CHECKING:
+    from . import Metric
+    from .accumulate import Accumulator
+
+OVERALL = "overall"
+"""The name of the mean over outputs."""
+MIN_GROUPS = 8
+"""Below so many groups an interval would look more certain than it is, and none is given."""
+
+
+def draw(repeats: "Sequence[Accumulator]", resamples: int, seed: int) -> dict[str, Float[np.ndarray, "resamples"]]:
+    """The figure of each output, and `overall`, when groups are drawn with replacement; nothing of too few groups.
+
+    The seed and the numbers of groups alone decide the draws: two calls with the same see the same groups drawn. Of
+    several accumulators (the same metric, repeated with other seeds) the figure is the mean.
+
+    Without a rate a group comes with all its recordings as often as it is drawn. With a rate every kind of group is
+    drawn by itself, and a recording counts as often as the product says: songs and listeners cross, and an interval
+    that draws one of them takes the other for settled (Owen 2007, doi 10.1214/07-AOAS122).
+    """
+    everyone = [sorted(names) for names in clusters(repeats)]
+    if min(map(len, everyone)) < MIN_GROUPS:
+        return {}
+    make = _signals if repeats[0].rate else _pooled
+    figures = make(repeats, everyone, resamples, seed)
+    by_output = mean(figures)
+    return {**dict(zip(repeats[0].outputs, by_output.T, strict=True)), OVERALL: mean(by_output)}
+
+
+def clusters(repeats: "Sequence[Accumulator]", outputs: Sequence[str] | None = None) -> list[set[str]]:
+    """The groups of each kind that the recordings of some outputs belong to, by default of all."""
+    found: list[set[str]] = [set() for _ in repeats[0].kinds]
+    for repeat in repeats:
+        for output in repeats[0].outputs if outputs is None else outputs:
+            for names, own in zip(found, zip(*repeat.groups(output), strict=True), strict=False):
+                names.update(own)
+    return found
+
+
+def level(
+    figures: Float[np.ndarray, "recordings columns"],
+    places: Int[np.ndarray, "recordings"],
+    within: Float[np.ndarray, "#recordings #resamples"] | None = None,
+    counts: Float[np.ndarray, "groups resamples"] | None = None,
+) -> Float[np.ndarray, "_"]:
+    """The mean over groups of their means over recordings, of what is defined.
+
+    Args:
+        figures: of each recording; NaN is undefined. Several columns are several sets of answers.
+        places: the number of each recording's group.
+        within: how often each recording counts within its group; by default once.
+        counts: how often each group counts, by its number; by default once.
+
+    Returns:
+        One figure for each column or each draw; NaN where nothing is defined.
+    """
+    if not len(figures):
+        return np.full(1 if counts is None else counts.shape[1], np.nan)
+    order = np.argsort(places, kind="stable")
+    groups, begin = np.unique(places[order], return_index=True)
+    figures = figures[order]
+    defined = ~np.isnan(figures)
+    weight = defined * (1.0 if within is None else np.broadcast_to(within, (len(order), within.shape[1]))[order])
+    total = np.add.reduceat(weight * np.where(defined, figures, 0.0), begin)
+    n = np.add.reduceat(weight, begin)
+    share = (n > 0) * (1.0 if counts is None else counts[groups])
+    means = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    with np.errstate(invalid="ignore"):
+        return (share * means).sum(0) / share.sum(0)
+
+
+def figure(metric: "Metric", rows: Float[np.ndarray, "recordings columns"]) -> float:
+    """The figure over recordings; NaN where it is not finite, or of nothing."""
+    if not len(rows):
+        return float("nan")
+    with np.errstate(all="ignore"):
+        value = metric.score(rows)
+    return value if np.isfinite(value) else float("nan")
+
+
+def mean(figures: Float[np.ndarray, "*shape last"]) -> Any:
+    """The mean over the last axis of what is defined."""
+    defined = ~np.isnan(figures)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, figures, 0).sum(-1) / defined.sum(-1)
+
+
+def interval(drawn: Float[np.ndarray, "resamples"]) -> tuple[float | None, float | None, str]:
+    """The ends of the 95 % percentile interval of the defined values, and a note where many are not."""
+    kept = drawn[~np.isnan(drawn)]
+    missing = len(drawn) - len(kept)
+    note = f"undefined in {missing} of {len(drawn)} resamples, left out" if missing > 0.05 * len(drawn) else ""
+    if not len(kept):
+        return None, None, note
+    low, high = np.percentile(kept, (2.5, 97.5))
+    return float(low), float(high), note
+
+
+def too_few(repeats: "Sequence[Accumulator]", outputs: Sequence[str] | None = None) -> str:
+    """Why there is no interval: a kind of which there are too few groups; empty where there are enough."""
+    counted = {kind: len(own) for kind, own in zip(repeats[0].kinds, clusters(repeats, outputs), strict=True)}
+    kind = min(counted, key=lambda kind: counted[kind])
+    of = f" of {kind}" if kind else ""
+    return f"no interval: {counted[kind]} groups{of}, fewer than {MIN_GROUPS}" if counted[kind] < MIN_GROUPS else ""
+
+
+def _pooled(
+    repeats: "Sequence[Accumulator]", everyone: Sequence[Sequence[str]], resamples: int, seed: int
+) -> Float[np.ndarray, "resamples outputs repeats"]:
+    """Rows are drawn, and the metric makes its figure of all of them."""
+    rng = np.random.default_rng(seed)
+    (names,) = everyone
+    number = {group: i for i, group in enumerate(names)}
+    metric, outputs = repeats[0].metric, repeats[0].outputs
+    tables = []
+    for _, groups, rows in (repeat.rows(name) for name in outputs for repeat in repeats):
+        place = np.array([number[g] for g in groups], np.int64)
+        count = np.bincount(place, minlength=len(names))
+        # Columns lie together in memory: drawing and summing rows is then many times faster.
+        columns = np.ascontiguousarray(rows[np.argsort(place, kind="stable")].T)
+        tables.append((columns, count, np.cumsum(count) - count))
+    figures = np.full((resamples, len(tables)), np.nan)
+    for r in range(resamples):
+        group = rng.integers(len(names), size=len(names))
+        for k, (columns, count, start) in enumerate(tables):
+            n = count[group]
+            end = np.cumsum(n)
+            # The rows of one group lie together: count on from where each drawn group begins.
+            at = np.arange(end[-1]) + np.repeat(start[group] - end + n, n)
+            figures[r, k] = figure(metric, columns.take(at, axis=1).T)
+    return figures.reshape(resamples, len(outputs), len(repeats))
+
+
+def _signals(
+    repeats: "Sequence[Accumulator]", everyone: Sequence[Sequence[str]], resamples: int, seed: int
+) -> Float[np.ndarray, "resamples outputs repeats"]:
+    """Recordings have figures already: they are weighted by how often their groups are drawn."""
+    rng = np.random.default_rng(seed)
+    counts = []
+    for names in everyone:
+        drawn = rng.integers(len(names), size=(resamples, len(names))) + len(names) * np.arange(resamples)[:, None]
+        counts.append(np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).T.astype(float))
+    numbers = [{group: i for i, group in enumerate(names)} for names in everyone]
+    figures = np.full((resamples, len(repeats[0].outputs), len(repeats)), np.nan)
+    for i, name in enumerate(repeats[0].outputs):
+        for k, repeat in enumerate(repeats):
+            groups = repeat.groups(name)
+            places = np.array([[number[g] for number, g in zip(numbers, own, strict=True)] for own in groups], np.int64)
+            places = places.reshape(len(groups), len(everyone))
+            within = np.ones((len(groups), 1))
+            for place, count in zip(places.T[1:], counts[1:], strict=True):
+                within = within * count[place]
+            figures[:, i, k] = level(repeat.figures(name)[:, None], places[:, 0], within, counts[0])
+    return figures

@@ -1,0 +1,66 @@
+"""Tables of figures for the terminal: the model first, then baselines, then references."""
+
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .table import Scores, beside, headline_part, in_order, main_metric, marks, shown, unit, verdict
+
+
+def render(metrics: Mapping[str, Scores], console: Console) -> None:
+    """Print a table for each part and output: the model first, then baselines, then references under a rule."""
+    for split, scores in metrics.items():
+        for output, names in shown(scores).items():
+            figures = {name: scores["model"][output][name] for name in names}
+            main = figures[main_metric(names)]
+            title = f"{split} · {output} · {main['n']} recordings in {main['groups']} groups"
+            for index, table in enumerate(_tables(scores, output, console.width)):
+                table.title = Text(title if index == 0 else f"{split} · {output}, continued", style="bold")
+                console.print(table)
+            for note in marks(scores, output):
+                console.print(Text(note, style="dim"))
+            for note in dict.fromkeys(f["note"] for f in figures.values() if f["value"] is not None and f.get("note")):
+                console.print(Text(note, style="dim"))
+            if split == headline_part(metrics):
+                console.print(Text(verdict(scores, output).sentence))
+            console.print()
+
+
+def _tables(scores: Scores, output: str, width: int) -> list[Table]:
+    """Tables of one output, side by side as many metrics as fit."""
+    whos = [who for who in in_order(scores) if output in scores[who]]
+    free = width - max(map(len, whos)) - 2
+    columns: dict[str, list[str]] = {}
+    for metric in shown(scores)[output]:
+        named = unit(scores, output, metric)
+        found = [scores[who][output].get(metric) for who in whos]
+        columns[f"{metric} ({named})" if named else metric] = [beside(f, metric) if f else "" for f in found]
+    # A reason may be long, and wraps; an interval moves below its figure where the columns do not fit otherwise.
+    wide = {head: max(len(head), min(max(map(len, cells)), 28)) + 2 for head, cells in columns.items()}
+    if sum(wide.values()) > free:
+        columns = {head: [c.replace(" [", "\n[") for c in cells] for head, cells in columns.items()}
+        longest = {head: max(len(part) for c in cells for part in c.split("\n")) for head, cells in columns.items()}
+        wide = {head: max(len(head), min(longest[head], 22)) + 2 for head in columns}
+    pages: list[list[str]] = [[]]
+    for head in columns:
+        if pages[-1] and sum(wide[h] for h in pages[-1]) + wide[head] > free:
+            pages.append([])
+        pages[-1].append(head)
+    return [_table(whos, {head: columns[head] for head in page}, wide) for page in pages]
+
+
+def _table(whos: list[str], columns: Mapping[str, list[str]], wide: Mapping[str, int]) -> Table:
+    table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
+    table.add_column("who", no_wrap=True)
+    for head in columns:
+        table.add_column(Text(head), max_width=wide[head] - 2, overflow="fold")
+    for i, who in enumerate(whos):
+        if who.startswith("reference/") and not whos[i - 1].startswith("reference/"):
+            table.add_section()
+        table.add_row(
+            *(Text(text) for text in (who, *(cells[i] for cells in columns.values()))), style="bold" * (who == "model")
+        )
+    return table

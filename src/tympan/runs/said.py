@@ -1,0 +1,109 @@
+"""What was said of one output of one recording, and the table of predictions that is made of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+
+from ..objectives import Target
+
+
+@dataclass(frozen=True)
+class Said:
+    """The truth of one output of one recording, and what the model said of it."""
+
+    id: str
+    group: str
+    output: str
+    space: str
+    unit: str
+    truth: Float[np.ndarray, "frames"]
+    """In the output's unit, 0 or 1, or the number of the class; NaN where unknown."""
+    answer: Float[np.ndarray, "values frames"]
+    """One value, or a probability for each class."""
+    rate: float | None = None
+    """Frames per second (Hz); `None` is one frame for the recording."""
+    classes: tuple[str, ...] = ()
+    """The names of the classes, where it is one of several."""
+    clusters: tuple[tuple[str, str], ...] = ()
+    """The recording's group of each kind that intervals draw, for a target with a rate."""
+
+    @property
+    def times(self) -> Float[np.ndarray, "frames"]:
+        """Seconds of each frame; NaN for one value per recording."""
+        return np.arange(len(self.truth)) / self.rate if self.rate else np.full(len(self.truth), np.nan)
+
+    @property
+    def prediction(self) -> Float[np.ndarray, "frames"]:
+        """The value, or the number of the likeliest class."""
+        return (self.answer.argmax(0) if self.classes else self.answer[0]).astype(np.float64)
+
+    def named(self, numbers: Float[np.ndarray, "frames"]) -> list[str | None]:
+        """The names of classes by their numbers; of anything else none."""
+        return [self.classes[int(n)] if self.classes and not np.isnan(n) else None for n in numbers]
+
+
+def said_of(
+    target: Target,
+    id: str,
+    group: str,
+    clusters: tuple[tuple[str, str], ...],
+    answer: Mapping[str, Float[np.ndarray, "values frames"]],
+    truth: Mapping[str, Float[np.ndarray, "1 frames"]],
+) -> list[Said]:
+    """What was said of one recording, for each output of a target."""
+    classes = target.signal(1.0).channels if target.space == "class" else ()
+    kept = clusters if target.rate else ()
+    unit, what = target.unit, (target.rate, classes, kept)
+    return [
+        Said(id, group, output, target.space, unit[output], truth[output][0], answer[output], *what)
+        for output in target.outputs
+    ]
+
+
+def table(said: Sequence[Said]) -> pa.Table:
+    """One row for every frame: id, group, output, time, truth, prediction and what else is known of it."""
+    sizes = [len(one.truth) for one in said]
+    owner = pa.array(np.repeat(np.arange(len(said)), sizes))
+
+    def text(values: Sequence[Any], kind: pa.DataType | None = None) -> pa.Array:
+        return pa.array(values, kind or pa.string()).take(owner)
+
+    def numbers(arrays: Sequence[np.ndarray], unknown: bool = True) -> pa.Array:
+        return pa.array(np.concatenate([np.empty(0), *arrays]).astype(np.float64), from_pandas=unknown)
+
+    columns = {
+        "id": text([one.id for one in said]),
+        "group": text([one.group for one in said]),
+        "output": text([one.output for one in said]),
+        "time": numbers([one.times for one in said]),
+        "truth": numbers([one.truth for one in said]),
+        "prediction": numbers([one.prediction for one in said], unknown=False),
+        "truth_label": _labels([one.named(one.truth) if one.classes else None for one in said], sizes),
+        "label": _labels([one.named(one.prediction) if one.classes else None for one in said], sizes),
+        "probabilities": _probabilities(said),
+        "space": text([one.space for one in said]),
+        "unit": text([one.unit for one in said]),
+    }
+    kinds = list(dict.fromkeys(kind for one in said for kind, _ in one.clusters))
+    if kinds:
+        columns["clusters"] = text(
+            [dict(one.clusters) or None for one in said], pa.struct([(kind, pa.string()) for kind in kinds])
+        )
+    return pa.table(columns)
+
+
+def _labels(names: Sequence[list[str | None] | None], sizes: Sequence[int]) -> pa.Array:
+    if not any(names):
+        return pa.nulls(sum(sizes), pa.string())
+    return pa.array([x for own, n in zip(names, sizes, strict=True) for x in own or [None] * n], pa.string())
+
+
+def _probabilities(said: Sequence[Said]) -> pa.Array:
+    kind = pa.list_(pa.float64())
+    if not any(one.classes for one in said):
+        return pa.nulls(sum(len(one.truth) for one in said), kind)
+    return pa.array([p for one in said for p in (one.answer.T if one.classes else [None] * len(one.truth))], kind)
