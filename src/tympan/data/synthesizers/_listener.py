@@ -10,12 +10,12 @@ from ._music import Song
 _MEMORY = 4.0  # time constant of what is held for usual, s
 _LEVEL, _PITCH = 8.0, 12.0  # changes that are as new as 1: dB, semitones
 _PAUSE = 1.0  # from how long on silence is noticed, s
-_FIRST = 1.5  # how new the first note is
+_FIRST = 1.8  # how new the first note is
 _MOST = 2.0  # the strongest response, in gains
 _VARIES = 0.4  # deviation of the logarithm of a response's size
 _SPONTANEOUS = 0.5  # mean size of a response to nothing, in gains
 _BEFORE = 15.0  # responses to nothing begin so long before the music, s
-_SETTLES = 15.0  # time constant of the fall at the beginning, s
+_SETTLES = 10.0  # time constant of the fall at the beginning, s
 _SLOW = (30.0, 90.0)  # periods of the drift, s
 
 
@@ -73,8 +73,8 @@ def draw(rng: np.random.Generator, count: int) -> Listeners:
         register=between(0.7, 1.7),
         pause=between(0.2, 1.0),
         level=between(4.0, 12.0),
-        settling=between(0.0, 0.4),
-        drift=between(0.25, 0.5),
+        settling=between(1.0, 1.6),
+        drift=between(0.4, 0.7),
         spontaneous=between(2.0, 6.0) / 60,
         noise=between(0.02, 0.04),
     )
