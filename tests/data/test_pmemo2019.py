@@ -107,7 +107,9 @@ def test_every_trap_is_handled_and_told_once(config, tmp_path):
     assert {id.rpartition("_")[0] for id in ids(source)} == usable | {"cells"}
     assert [id for id in ids(source) if id.startswith("cells")] == ["cells_100083"]
     out = source.left_out()
-    assert out["cells_100085"].startswith("less than 80% of the signal is valid: eda 0.0% valid (no change for more than")
+    assert out["cells_100085"].startswith(
+        "less than 80% of the signal is valid: eda 0.0% valid (no change for more than"
+    )
     assert "eda 0.0% valid (gaps" in out["cells_200440"]
     assert out["short_100083"] == "shorter than 15.5 s: 10 s"
     assert out["silent_100083"] == "the song has no sound in chorus"
