@@ -17,6 +17,7 @@ import soxr
 import torch
 import torchaudio
 import training
+import wavenet
 
 from tympan.acoustics import strike
 from tympan.data import audio
@@ -163,7 +164,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     """Print the table, keep it as JSON, and put it into the README between its marks."""
     torch.set_num_threads(1)
-    timed = {**features(), **synthesis(), **decoding(), **files()}
+    timed = {**features(), **synthesis(), **decoding(), **files(), **wavenet.generation(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
     rows |= training.measured()
     print(table(rows))

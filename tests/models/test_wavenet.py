@@ -112,6 +112,22 @@ def test_stepwise_equals_parallel(rate: float, channels: int, conditioning: list
         torch.testing.assert_close(stepwise(module, x, real, past, known), together, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("rate", [4.0, 50.0])
+@pytest.mark.parametrize("clip", [1, 3])
+def test_the_compiled_step_is_the_plain_one(clip: int, rate: float) -> None:
+    target = Signal(("eda",), rate, 4.0)
+    module, _ = built(target=target, hidden_channels=7, skip_channels=13, conditioning=["band_1"])
+    x, real, past, known = (value[:clip] for value in clips(target=target))
+    with torch.no_grad():
+        for p in module.parameters():
+            p *= 3  # so that gates also saturate
+        assert type(module.eval().start(x, real)).__name__ == "Generation"
+        compiled = stepwise(module, x, real, past, known)
+    assert type(module.start(x, real)).__name__ == "State"
+    plain = stepwise(module, x, real, past, known)
+    torch.testing.assert_close(compiled, plain.detach(), atol=1e-5, rtol=1e-5)
+
+
 def test_a_step_depends_on_the_past_before_it_alone() -> None:
     module, _ = built()
     x, real, past, known = clips()
@@ -161,7 +177,7 @@ def test_every_parameter_learns() -> None:
 
 
 def test_a_step_costs_the_same_however_much_has_been_generated() -> None:
-    seconds = 400.0
+    seconds = 200.0
     features, target = Signal(("a",), 50.0, seconds), Signal(("eda",), 4.0, seconds)
     module, _ = built(features, target)
     x, real, past, known = clips(features, target, 1)
@@ -174,7 +190,7 @@ def test_a_step_costs_the_same_however_much_has_been_generated() -> None:
                 begin = time.perf_counter()
                 _, state = module.step(state, past[:, :, step], known[:, step])
                 times.append(time.perf_counter() - begin)
-        early, late = sorted(times[100:500]), sorted(times[-400:])
-        return late[100] / early[100]
+        early, late = sorted(times[50:250]), sorted(times[-200:])
+        return late[20] / early[20]
 
-    assert min(cost() for _ in range(3)) < 1.3
+    assert any(cost() < 1.3 for _ in range(3))

@@ -1,7 +1,7 @@
 """The WaveNet's module: all frames at once, or those of one step, by the same layers."""
 
-import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..frames import Steps
+from ._wavenet_grid import HEARD, SLOPE, begin, grid
 
-_HEARD = 9  # past steps that the upsampler sees at once
+if TYPE_CHECKING:
+    from ._wavenet_step import Generation
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Network(nn.Module):
         self.paths = nn.ModuleList(nn.Conv1d(hidden, hidden + skip, 1) for _ in dilations)
         self.dropout = nn.Dropout(dropout)
         self.after = nn.Sequential(nn.ReLU(), nn.Conv1d(skip, skip, 1), nn.ReLU(), nn.Conv1d(skip, skip, 1))
-        self.upsampler = _Upsampler(past, hidden, _begin(1, per_step)) if past and per_step else None
+        self.upsampler = _Upsampler(past, hidden, begin(1, per_step)) if past and per_step else None
         conditions = (hidden if past else 0) + len(named)
         # The 1×1 convolutions of all gates as one; their biases are those of the dilated ones.
         self.gates = nn.Conv1d(conditions, 2 * hidden * len(dilations), 1, bias=False) if conditions else None
@@ -67,40 +69,49 @@ class Network(nn.Module):
         if self.per_step is None or self.steps is None:
             return self._frames(x, real, None)
         steps = self.steps.over(x.shape[2]) if past is None else past.shape[2]
-        x, real = _fitted(x, real, _begin(steps, self.per_step))
-        at, place, frames = _grid(steps, self.per_step, x.device)
+        x, real = _fitted(x, real, begin(steps, self.per_step))
+        at, place, frames = grid(steps, self.per_step, x.device)
         upsampled = None
         if self.upsampler is not None:
             assert past is not None and known is not None, "an autoregressive model is given its past"
             heard = torch.cat([past, known[:, None].to(past.dtype)], 1)
-            upsampled = self.upsampler(functional.pad(heard, (_HEARD - 1, 0)))[:, :, at, place]
+            upsampled = self.upsampler(functional.pad(heard, (HEARD - 1, 0)))[:, :, at, place]
         return self._attended(self._frames(x, real, upsampled), real, frames)
 
-    def start(self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]) -> State:
+    def start(
+        self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
+    ) -> "State | Generation":
         """A generation's beginning: what is decided by the sound alone."""
-        assert self.upsampler is not None
+        assert self.upsampler is not None and self.per_step is not None
+        hidden, named = self.input(x) * real[:, None], x[:, self.named]
+        if self._may_compile(hidden):
+            from ._wavenet_step import Generation
+
+            return Generation(self, self.dilations, self.per_step, hidden, named, real)
         return State(
-            self.input(x) * real[:, None],
-            x[:, self.named],
+            hidden,
+            named,
             real,
-            x.new_zeros(len(x), self.upsampler.enter.in_channels, _HEARD),
+            x.new_zeros(len(x), self.upsampler.enter.in_channels, HEARD),
             self._silence(x),
         )
 
     def step(
-        self, state: State, past: Float[Tensor, "batch heard"], known: Bool[Tensor, "batch"]
-    ) -> tuple[Float[Tensor, "batch width"], State]:
+        self, state: "State | Generation", past: Float[Tensor, "batch heard"], known: Bool[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch width"], "State | Generation"]:
         """The next step's frames at once: within a step, no frame depends on an answer that is not there yet."""
+        if not isinstance(state, State):
+            return state.step(past, known), state
         assert self.upsampler is not None and self.per_step is not None
         heard = torch.cat([past, known[:, None].to(past.dtype)], 1)
         state.recent = torch.cat([state.recent[:, :, 1:], heard[:, :, None]], 2)
-        begin, end = _begin(state.step, self.per_step), _begin(state.step + 1, self.per_step)
-        hidden, real = _fitted(state.hidden[:, :, begin:end], state.real[:, begin:end], end - begin)
-        named, _ = _fitted(state.named[:, :, begin:end], state.real[:, begin:end], end - begin)
-        gates = self._gates(self.upsampler(state.recent)[:, :, 0, : end - begin], named)
+        first, last = begin(state.step, self.per_step), begin(state.step + 1, self.per_step)
+        hidden, real = _fitted(state.hidden[:, :, first:last], state.real[:, first:last], last - first)
+        named, _ = _fitted(state.named[:, :, first:last], state.real[:, first:last], last - first)
+        gates = self._gates(self.upsampler(state.recent)[:, :, 0, : last - first], named)
         y = self.after(self._stacks(hidden, real, gates, state.before))
         state.step += 1
-        frames = torch.arange(end - begin, device=y.device)[None]
+        frames = torch.arange(last - first, device=y.device)[None]
         return self._attended(y, real, (frames, torch.ones_like(frames, dtype=torch.bool)))[:, :, 0], state
 
     def _frames(self, x: Tensor, real: Tensor, upsampled: Tensor | None) -> Float[Tensor, "batch width frames"]:
@@ -137,6 +148,11 @@ class Network(nn.Module):
             skips = skips + y[:, width:]
         return skips
 
+    def _may_compile(self, x: Tensor) -> bool:
+        """On the processor, where nothing is learned, and in float32 throughout."""
+        busy = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or (self.training and self.dropout.p > 0)
+        return not busy and x.device.type == "cpu" and x.dtype == torch.float32
+
     def _attended(
         self,
         y: Float[Tensor, "batch width frames"],
@@ -158,31 +174,13 @@ class _Upsampler(nn.Module):
     def __init__(self, past: int, hidden: int, most: int) -> None:
         super().__init__()
         self.most = most
-        self.enter = nn.Conv1d(past + 1, hidden, _HEARD)
+        self.enter = nn.Conv1d(past + 1, hidden, HEARD)
         self.lengthen = nn.Conv1d(hidden, hidden * most, 1)
 
     def forward(self, heard: Float[Tensor, "batch heard steps"]) -> Float[Tensor, "batch hidden later most"]:
-        y = functional.leaky_relu(self.enter(heard), 0.2)
-        y = functional.leaky_relu(self.lengthen(y), 0.2)
+        y = functional.leaky_relu(self.enter(heard), SLOPE)
+        y = functional.leaky_relu(self.lengthen(y), SLOPE)
         return y.unflatten(1, (-1, self.most)).transpose(2, 3)
-
-
-def _begin(step: int, per_step: float) -> int:
-    """The first frame of a step: the first that is not before its time."""
-    return math.ceil(step * per_step - 1e-6)
-
-
-def _grid(
-    steps: int, per_step: float, device: torch.device
-) -> tuple[Int[Tensor, "frames"], Int[Tensor, "frames"], tuple[Int[Tensor, "steps most"], Bool[Tensor, "steps most"]]]:
-    """The step of every frame and its place in it; and the frames of every step, with which of them are its own."""
-    begins = torch.tensor([_begin(step, per_step) for step in range(steps + 1)])
-    counts = begins.diff()
-    at = torch.arange(steps).repeat_interleave(counts)
-    place = torch.arange(len(at)) - begins[at]
-    own = torch.arange(_begin(1, per_step)) < counts[:, None]
-    frames = (begins[:-1, None] + torch.arange(_begin(1, per_step))).clamp(max=len(at) - 1)
-    return at.to(device), place.to(device), (frames.to(device), own.to(device))
 
 
 def _fitted(x: Tensor, real: Tensor, frames: int) -> tuple[Tensor, Tensor]:
