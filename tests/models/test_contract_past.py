@@ -243,6 +243,8 @@ def test_a_pipeline_teaches_it_and_lets_it_answer(name: str) -> None:
     assert free["prediction"]["t"].shape == (3, 2, 12)
     assert torch.equal(free["prediction"]["t"], blind["prediction"]["t"])
     assert free["loss"].isfinite()
+    whole = pipeline.predict(torch.randn(1, 1, 24_000))["t"]
+    assert {name: values.shape[-1] for name, values in whole.items()} == {"eda": 60, "rate": 60}
 
 
 @pytest.mark.parametrize("name", ["lstm", "transformer"])

@@ -50,7 +50,7 @@ def test_every_mistake_is_told_at_once_with_line_and_column(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("type: cnn", "type: cmn"), f"unknown model 'cmn'; one of: {MODELS}; did you mean 'cnn'?"),
+        (("type: cnn", "type: cnnn"), f"unknown model 'cnnn'; one of: {MODELS}; did you mean 'cnn'?"),
         (("{type: cnn, width: 8}", "{width: 8}"), f"a model needs a `type`; one of: {MODELS}"),
         (("name: tiny", "naem: tiny"), "naem: unknown field"),
         (("target: {type: continuous, quantities: {diameter: m}}", ""), "nothing to predict; one of: binary"),
