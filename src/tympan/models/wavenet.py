@@ -147,6 +147,9 @@ class WaveNet(Model):
         rate = target.rate or features.frames / features.duration
         return module, Signal(names, rate, target.duration if target.rate else features.duration)
 
+    def explain(self, features: Signal, target: Signal) -> str:
+        return str(self.derive(features, target))
+
     def _named(self, features: Signal) -> list[int]:
         found: list[int] = []
         for name in self.conditioning:
