@@ -81,8 +81,11 @@ class Output(Section):
     def figures(self, part: Part) -> tuple[Metric, ...]:
         """The metrics chosen for a part, or those of the target's own that fit its rate."""
         chosen = getattr(self.metrics, part)
-        own = (Metric.find(name)() for name in self.target.default_metrics)
-        return tuple(m for m in own if not (m.once_per_clip and self.target.rate)) if chosen is None else chosen
+        if chosen is not None:
+            return chosen
+        target = self.target
+        names = target.metrics_over_time if target.rate and target.metrics_over_time else target.default_metrics
+        return tuple(m for name in names if not ((m := Metric.find(name)()).once_per_clip and target.rate))
 
 
 class Pipeline(nn.Module):

@@ -135,7 +135,10 @@ def test_signal_prediction_and_columns_agree(name):
 def test_default_loss_and_metrics_are_for_the_target(name):
     target = Target.find(name)
     assert Loss.find(target.default_loss).space == (target.loss_space or target.space)
-    assert all(target.space in Metric.find(metric).spaces for metric in target.default_metrics)
+    assert all(
+        target.space in Metric.find(metric).spaces
+        for metric in (*target.default_metrics, *(target.metrics_over_time or ()))
+    )
 
 
 def test_the_network_sees_zero_mean_and_unit_deviation():

@@ -137,3 +137,40 @@ def test_terminal_tables_fit_and_lose_nothing(width: int) -> None:
 
 def test_notes_are_told_under_the_table() -> None:
     assert "no interval: 5 groups" in printed({"test": scores(model=figure(1.0, note="no interval: 5 groups"))})
+
+
+def paired(value: float, low: float, high: float, **more: Any) -> dict[str, Any]:
+    """A baseline of 2.0 ± 1, from which the model's paired difference is known."""
+    return figure(2.0, 1.0, 3.0, difference={"value": value, "low": low, "high": high, "better": 0.5}, **more)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "beats", "cell"),
+    [
+        (paired(-0.5, -0.8, -0.2), True, "2.000 [1.000, 3.000] *"),
+        (paired(-0.5, -1.2, 0.2), None, "2.000 [1.000, 3.000]"),
+        (figure(1.0, 0.5, 3.0, difference={"value": 0.5, "low": 0.2, "high": 0.8}), False, "1.000 [0.500, 3.000] !"),
+        (paired(-0.5, -0.8, -0.2, p=0.001), True, "2.000 [1.000, 3.000] * p=0.001"),
+        (figure(2.0, difference={"value": -0.5, "low": None, "high": None}), None, "2.000"),
+    ],
+)
+def test_paired_differences_decide_where_they_are_known(
+    baseline: dict[str, Any], beats: bool | None, cell: str
+) -> None:
+    found = scores(model=figure(1.5, 0.9, 2.1), baseline__b=baseline)
+    assert table.verdict(found, "size").beats is beats
+    assert table.beside(baseline, "mae") == cell
+    text = " ".join(printed({"test": found}).split())
+    assert ("paired difference does not hold 0" in text) == ("*" in cell or "!" in cell)
+    assert ("how likely a model that does not hear" in text) == ("p=" in cell)
+
+
+def test_skill_is_told_with_its_ceiling_and_groups_with_their_kinds() -> None:
+    skill = {"value": 0.62, "low": 0.5, "high": 0.7, "ceiling": "reference/population"}
+    found = scores(model=figure(1.0, clusters={"listener": 20, "song": 9}), baseline__a=figure(2.0, skill=skill),
+                   baseline__b=figure(2.0, skill={**skill, "value": None}))  # fmt: skip
+    assert table.marks(found, "size") == [
+        "Skill in mae, 0 at a baseline and 1 at the ceiling reference/population: 0.6200 [0.5000, 0.7000] over a."
+    ]
+    assert "120 recordings in 40 groups (listener 20, song 9)" in " ".join(printed({"test": found}).split())
+    assert table.groups_of({"groups": 1}) == "1 group"

@@ -36,6 +36,8 @@ class Target(Component):
     """The space of the losses that it is for, where they see other numbers than metrics do; by default `space`."""
     default_loss: ClassVar[str]
     default_metrics: ClassVar[tuple[str, ...]]
+    metrics_over_time: ClassVar[tuple[str, ...] | None] = None
+    """The default metrics where the target has a rate; the same ones if not said."""
 
     rate: float | None = Field(default=None, gt=0, json_schema_extra=_named_rates)
     """Values per second (Hz); by default one value per clip. A configuration may also name it: `native` is the data's

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from ..data.synthesizers import Synthesizer
 from ..serving.artifact import Artifact
-from .table import Scores, beside, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
+from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
 
 
 def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str]) -> str:
@@ -117,7 +117,7 @@ def _results(metrics: Mapping[str, Scores]) -> str:
                 for who in in_order(scores)
                 if output in scores[who]
             ]
-            count = f"{main['n']} recordings in {main['groups']} groups"
+            count = f"{main['n']} recordings in {groups_of(main)}"
             table = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
             said = [verdict(scores, output).sentence] * (split == part) + list(map(_plain, marks(scores, output)))
             own, _, corpus = split.replace("_", " ").partition("/")
@@ -127,8 +127,8 @@ def _results(metrics: Mapping[str, Scores]) -> str:
         f"{m}: {meaning(m)}" for m in dict.fromkeys(m for ms in shown(metrics[part]).values() for m in ms)
     )
     blocks.append(
-        f"In brackets: 95 % intervals over groups. A baseline hears only what the model hears; a reference knows more "
-        f"and is no baseline. {words}."
+        "In brackets: 95 % intervals over groups, of signals over every kind of them. A baseline hears only what the "
+        f"model hears; a reference knows more and is no baseline. {words}."
     )
     return "\n\n".join(blocks)
 
@@ -142,7 +142,7 @@ def _limits(configuration: Mapping[str, Any], metrics: Mapping[str, Scores]) -> 
         main = metrics[part]["model"][output][main_metric(names)]
         of = f" of `{data}`" if data else ""
         lines.append(
-            f"- Measured only on {main['n']} recordings in {main['groups']} groups{of}. What it does with other "
+            f"- Measured only on {main['n']} recordings in {groups_of(main)}{of}. What it does with other "
             "microphones, rooms, instruments or people is not known."
         )
     if data in Synthesizer.names():

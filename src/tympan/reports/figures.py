@@ -7,6 +7,7 @@ from .facts import PARTS, counted
 from .table import (
     Scores,
     beside,
+    groups_of,
     higher_is_better,
     in_order,
     main_metric,
@@ -35,7 +36,7 @@ def headlines(scores: Scores, part: str) -> list[dict[str, Any]]:
             {
                 "output": output,
                 "what": f"the mean over {len(outputs)} outputs" if output == "overall" else output,
-                "where": f"{counted(figure['n'], part + ' recording')} in {counted(figure['groups'], 'group')}",
+                "where": f"{counted(figure['n'], part + ' recording')} in {groups_of(figure)}",
                 "metric": meaning(ruling.metric),
                 "figure": measured(figure, unit(scores, output, ruling.metric)),
                 "known": figure["value"] is not None,
@@ -73,7 +74,7 @@ def tables(split: str, scores: Scores, first: bool, headlined: Iterable[str]) ->
         tables.append(
             {
                 "output": output,
-                "count": f"{counted(main['n'], 'recording')} in {counted(main['groups'], 'group')}",
+                "count": f"{counted(main['n'], 'recording')} in {groups_of(main)}",
                 "heads": heads,
                 "rows": rows,
                 "verdict": verdict(scores, output).sentence if first and output not in headlined else "",

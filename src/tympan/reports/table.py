@@ -131,6 +131,13 @@ def shown(scores: Scores) -> dict[str, list[str]]:
     return {output: found for output, found in all_.items() if found}
 
 
+def groups_of(figure: Mapping[str, Any]) -> str:
+    """`18 groups`, or where several kinds are drawn `18 groups (listener 18, song 12)`."""
+    crossed = figure.get("clusters") or {}
+    told = f" ({', '.join(f'{kind} {n:,}' for kind, n in crossed.items())})" if len(crossed) > 1 else ""
+    return f"{figure['groups']:,} group{'s' * (figure['groups'] != 1)}{told}"
+
+
 def main_metric(metrics: Iterable[str]) -> str:
     """The figure that stands for an output: the first, or the one after `mse`, whose squared unit nobody reads."""
     return min(metrics, key=lambda metric: metric == "mse")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .table import Scores, beside, headline_part, in_order, main_metric, marks, shown, unit, verdict
+from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, shown, unit, verdict
 
 
 def render(metrics: Mapping[str, Scores], console: Console) -> None:
@@ -16,7 +16,7 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
         for output, names in shown(scores).items():
             figures = {name: scores["model"][output][name] for name in names}
             main = figures[main_metric(names)]
-            title = f"{split} · {output} · {main['n']} recordings in {main['groups']} groups"
+            title = f"{split} · {output} · {main['n']} recordings in {groups_of(main)}"
             for index, table in enumerate(_tables(scores, output, console.width)):
                 table.title = Text(title if index == 0 else f"{split} · {output}, continued", style="bold")
                 console.print(table)

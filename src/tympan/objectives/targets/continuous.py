@@ -21,6 +21,7 @@ class Continuous(Target):
     space = "real"
     default_loss = "mse"
     default_metrics = ("mse", "mae", "r2", "pearson")
+    metrics_over_time = ("rmse", "mae", "pearson", "ccc")
 
     quantities: dict[str, str] = Field(min_length=1)
     """The name of each quantity and its unit, `{diameter: m}`; a list of names has no units."""
