@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import buckets
 import numpy as np
 import soundfile
 import soxr
@@ -183,6 +184,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     for name, row in rows.items():
         ratio = f"{row['overhead']:.3f} of the bare step" if "overhead" in row else f"{row['ratio']:.2f}"
         notes = [f"waiting for data {row['waiting']:.1%}"] if "waiting" in row else []
+        notes += [f"{row['requests']} requests"] if "requests" in row else []
         notes += [f"took {row['precision']}{', channels_last' * row['channels_last']}"] if "precision" in row else []
         ratio += f" ({'; '.join(notes)})" if notes else ""
         lines.append(f"| {name} | {1e3 * row['ours_s']:.3g} | {1e3 * row['peer_s']:.3g} | {ratio} |")
@@ -194,6 +196,7 @@ def main() -> None:
     torch.set_num_threads(1)
     timed = {**features(), **synthesis(), **decoding(), **files(), **curves(), **wavenet.generation(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
+    rows |= buckets.measured()
     rows |= training.measured()
     print(table(rows))
     here = Path(__file__).parent

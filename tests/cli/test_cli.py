@@ -120,6 +120,33 @@ def test_train_evaluate_predict_embed(tmp_path: Path) -> None:
     assert np.isfinite(rows[0]["embedding"]).all()
 
 
+def test_prepare_counts_what_is_new_and_fails_beyond_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TYMPAN_CACHE", str(tmp_path / "cache"))
+    config = write(tmp_path / "run.yaml", data={"type": "speech_folder", **speech_folder.fabricate(str(tmp_path))})
+    count = len(list(tmp_path.glob("recordings/*/waveform.*")))
+    one = next(tmp_path.glob("recordings/*/waveform.*"))
+    whole = one.read_bytes()
+    one.write_bytes(b"not a sound")
+    result = runner.invoke(app, ["prepare", str(config), "--workers", "1"])
+    assert result.exit_code == 1
+    assert (
+        f"{count - 1} of {count} files are in {tmp_path / 'cache'}: {count - 1} are new, 0 were there" in result.output
+    )
+    (listed,) = (place / "quarantine").iterdir()
+    assert json.loads(listed.read_text())["uri"] == str(one.parent)
+    assert f"{count - 1} were there" in run("prepare", config, "--workers", "1", "--bad", "1")
+    one.write_bytes(whole)
+    assert f"1 are new, {count - 1} were there" in run("prepare", config, "--workers", "1")
+    assert "nothing to prepare" in run("prepare", write(tmp_path / "drum.yaml"))
+
+
+def test_a_share_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--bad is a number of files .*not 'some'"):
+        run("prepare", write(tmp_path / "run.yaml"), "--bad", "some")
+
+
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_answered(tmp_path: Path) -> None:
     config = write(tmp_path / "run.yaml", checkpoint={"checkpoint_dir": str(tmp_path / "runs")})
     folder = Path(run("train", config, "training.max_steps=1").splitlines()[-1])

@@ -90,6 +90,21 @@ def test_a_remote_file_is_fetched_once_and_again_when_it_changed(protocol, reque
     assert left_aside() == []
 
 
+def test_a_run_does_not_see_a_file_change_and_the_next_one_does(s3):  # noqa: F811
+    storage.write_bytes(f"{s3}/x.csv", b"\xef\xbb\xbfold")
+    with cache.asked_once():
+        assert cache.read_text(f"{s3}/x.csv") == "old"
+        storage.write_bytes(f"{s3}/x.csv", b"newer")
+        cache._known.clear()  # another process of the run
+        with cache.asked_once():
+            assert cache.read_text(f"{s3}/x.csv") == "old"
+        shared = Path(os.environ[cache.SHARED])
+    assert cache.SHARED not in os.environ and not shared.exists()
+    cache._known.clear()
+    assert cache.read_text(f"{s3}/x.csv") == "newer"
+    assert left_aside() == []
+
+
 @forked
 def test_eight_processes_read_one_file_that_nobody_has_fetched(s3):  # noqa: F811
     data = os.urandom(3_000_000)

@@ -166,6 +166,14 @@ def test_a_clip_is_part_of_the_whole_with_and_without_a_cache(name, crop, source
     assert max(lengths) == source.audio.frames
 
 
+def test_every_example_is_in_a_file_that_is_brought_once(name, source):
+    files = source.files()
+    assert sorted(i for indices in files.values() for i in indices) == list(range(len(source)))
+    for indices in files.values():
+        source.fetch(indices[0])
+        assert not any(source.fetch(i) for i in indices)
+
+
 def test_configuration_survives_json(name, source):
     again = Dataset.model_validate_json(source.model_dump_json())
     assert again == source and again.type == name

@@ -69,6 +69,19 @@ def test_what_is_there_is_not_made_again(tmp_path):
     assert {path.stat().st_ino for path in (cache.folder() / "decoded").iterdir()} == inodes
 
 
+def test_what_was_interrupted_goes_on_where_it_stopped(tmp_path):
+    source = corpus(tmp_path / "corpus", 8)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(source, workers=1, progress=stop)
+    there = len(entries())
+    assert 1 <= there < 8 and not list(cache.folder().rglob(f"{storage.ASIDE}*"))
+    assert prepare(source, workers=1).new == 8 - there
+
+
 def test_stretches_of_one_file_are_one_file(tmp_path):
     source = corpus(tmp_path / "corpus", 2)
     table = Path(source.path)

@@ -58,7 +58,7 @@ def prepare(
         for one in kept.bad[:20]:
             table.add_row(one.uri, one.reason)
         Console().print(table)
-        typer.echo(f"{len(kept.bad)} files cannot be used, all of them are listed in {kept.quarantine}")
+        typer.echo(f"not usable: {len(kept.bad)}, all listed in {kept.quarantine}")
     allowed = int(float(number) / 100 * kept.files) if number != bad else int(float(number))
     if len(kept.bad) > allowed:
         typer.echo(f"that is more than the {allowed} that --bad {bad} allows; mend them, or take their rows out")

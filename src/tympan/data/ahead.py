@@ -20,8 +20,9 @@ def ahead(clips: Clips, count: int) -> Iterator["Clips | Ahead"]:
 
     They are the same clips; where nothing is in a bucket, or `count` is 0, they are `clips` themselves.
     """
-    remote = {i for uri, indices in clips.source.files().items() if storage.is_remote(uri) for i in indices}
-    if not count or not remote.intersection(clips.part):
+    files = clips.source.files().items() if count else ()
+    remote = {i for uri, indices in files if storage.is_remote(uri) for i in indices}
+    if remote.isdisjoint(clips.part):
         yield clips
         return
     pool = ThreadPoolExecutor(min(THREADS, count), "ahead")

@@ -70,6 +70,8 @@ def check_id(id: str) -> str:
 def open_binary(uri: str | Path, mode: Literal["rb", "wb"] = "rb") -> io.IOBase:
     """Open a file; one that is written appears when it is closed without an error, whole, its folders made.
 
+    What is read from one in a bucket is not asked for again after a failure, as `read_bytes` and the cache do.
+
     Raises:
         OSError: it does not exist, or may not be read or written; the message names the URI.
     """
