@@ -25,6 +25,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "recorded": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
+    "quantised": {"quantities": {"eda": "µS"}},
 }
 
 
