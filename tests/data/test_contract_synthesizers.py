@@ -13,10 +13,15 @@ from pydantic import ValidationError
 from tympan.data.synthesizers import Synthesizer
 
 NAMES = Synthesizer.names()
+LONG = {"skin_response": {"duration": 20.0, "sample_rate": 4000, "listeners_per_song": 2}}  # a signal takes time
 
 
 def make(name, **fields):
-    return Synthesizer.find(name)(**{"size": 7, "duration": 0.05, "seed": 3, **fields})
+    return Synthesizer.find(name)(**{"size": 7, "duration": 0.05, "seed": 3, **LONG.get(name, {}), **fields})
+
+
+def plain(values):
+    return {name: np.asarray(value).tolist() for name, value in values.items()}
 
 
 def digest(example):
@@ -53,7 +58,7 @@ def test_example_is_pure_in_seed_and_index(name, elsewhere):
     backwards = [digest(source[i]) for i in reversed(range(7))][::-1]
     assert digests(name) == backwards == elsewhere[name]
     if source.values(1):
-        assert make(name, seed=4)[1].values != source[1].values
+        assert plain(make(name, seed=4)[1].values) != plain(source[1].values)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,7 +73,7 @@ def test_example_is_what_it_declares(name):
         example = source[i]
         assert example.waveform.shape == (1, 777) and example.waveform.dtype == np.float32
         assert np.isfinite(example.waveform).all() and 0.1 < np.abs(example.waveform).max() <= 1
-        assert source.values(i) == example.values
+        assert plain(source.values(i)) == plain(example.values)
         assert source.describe(i).id == example.id and source.describe(i).groups == example.groups
         assert set(source.units) <= set(example.values) and source.group in example.groups
     with pytest.raises(IndexError):
@@ -179,7 +184,7 @@ def test_impossible_sounds_are_refused(name, fields, message):
         make(name, **fields)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in LONG])
 def test_by_default_there_are_10_examples_of_1_s_at_48_khz_in_mono(name):
     source = Synthesizer.find(name)()
     assert (len(source), source.sample_rate, source.audio.frames, source.padding) == (10, 48000, 48000, "left")
@@ -210,11 +215,11 @@ def other(field, value):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_of_its_own_acts(name):
     kind = Synthesizer.find(name)
-    plain = make(name, strikes_per_drum=2) if "strikes_per_drum" in kind.model_fields else make(name)
-    heard = [digest(plain[i]) for i in range(7)]
+    usual = make(name, strikes_per_drum=2) if "strikes_per_drum" in kind.model_fields else make(name)
+    heard = [digest(usual[i]) for i in range(7)]
     for field, info in kind.model_fields.items():
         if field in Synthesizer.model_fields:
             continue
-        value = getattr(plain, field)
+        value = getattr(usual, field)
         changed = 3 if isinstance(value, int) else other(info, value)
-        assert [digest(e) for e in map(plain.model_copy(update={field: changed}).__getitem__, range(7))] != heard, field
+        assert [digest(e) for e in map(usual.model_copy(update={field: changed}).__getitem__, range(7))] != heard, field

@@ -4,12 +4,12 @@ import hashlib
 import io
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -20,6 +20,7 @@ from . import Source, Values, audio, storage
 Subtype = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 
 DATASET, METADATA = "dataset.yaml", "metadata.parquet"
+_Item, _Result = TypeVar("_Item"), TypeVar("_Result")
 OWN, GROUP = ("id", "file", "duration"), "group_"  # columns of the table that are no values; groups' begin so
 
 
@@ -48,21 +49,17 @@ def generate(
     Raises:
         ValueError: the folder holds something else, which stays as it is; or an example is unusable.
     """
-    if storage.is_remote(out):
-        raise ValueError(f"{out} is not a local folder; write to one, then copy it")
-    if workers < 1:
-        raise ValueError(f"workers must be 1 or more, not {workers}")
-    folder = storage.local_path(out)
-    about = _about(source, subtype)
-    _claim(folder, about)
+    folder = local(out, workers)
+    made_by = about(source, subtype)
+    claim(folder, made_by)
     rows = []
-    for row in _rows(source, folder, subtype, workers):
+    for row in spread(partial(_sample, source, folder, subtype), range(len(source)), workers):
         rows.append(row)
         if progress:
             progress(len(rows), len(source))
     table = _table(rows)
     storage.write_bytes(folder / METADATA, table)
-    _save(folder, {**about, "metadata_sha256": hashlib.sha256(table).hexdigest()})
+    _save(folder, {**made_by, "metadata_sha256": hashlib.sha256(table).hexdigest()})
     return folder
 
 
@@ -83,7 +80,21 @@ def read_about(root: str) -> dict[str, Any]:
     return about
 
 
-def _about(source: Source, subtype: str) -> dict[str, Any]:
+def local(out: str | Path, workers: int) -> Path:
+    """The folder to fill.
+
+    Raises:
+        ValueError: it is not on this machine, or nobody is to fill it.
+    """
+    if storage.is_remote(out):
+        raise ValueError(f"{out} is not a local folder; write to one, then copy it")
+    if workers < 1:
+        raise ValueError(f"workers must be 1 or more, not {workers}")
+    return storage.local_path(out)
+
+
+def about(source: Source, subtype: str) -> dict[str, Any]:
+    """What dataset.yaml says of a source."""
     configuration = source.model_dump(mode="json")
     canonical = json.dumps(configuration, sort_keys=True).encode()
     return {
@@ -95,19 +106,21 @@ def _about(source: Source, subtype: str) -> dict[str, Any]:
         "subtype": subtype,
         "group": source.group,
         "units": dict(source.units),
+        "rates": dict(source.rates),
+        "clusters": list(source.clusters),
         "configuration_sha256": hashlib.sha256(canonical).hexdigest(),
     }
 
 
-def _claim(folder: Path, about: dict[str, Any]) -> None:
+def claim(folder: Path, made_by: dict[str, Any]) -> None:
     """Refuse a folder with other samples in it; else say in it, before the first sample, whose they are."""
     if not (folder / DATASET).exists():
         if (folder / METADATA).exists() or next(folder.glob("*.wav"), None):
             raise ValueError(f"{folder} holds samples but no {DATASET}; choose an empty folder, nothing was changed")
-        _save(folder, about)
+        _save(folder, made_by)
         return
     there = read_about(str(folder))
-    old, new = ({**a, **a["source"]} for a in (there, about))
+    old, new = ({**a, **a["source"]} for a in (there, made_by))
     names = [k for k in sorted(old.keys() | new.keys()) if k not in ("source", "metadata_sha256")]
     differ = [f"{k}: {old.get(k)} there, {new.get(k)} now" for k in names if old.get(k) != new.get(k)]
     if differ:
@@ -126,14 +139,14 @@ def _save(folder: Path, about: dict[str, Any]) -> None:
     storage.write_text(folder / DATASET, text.getvalue())
 
 
-def _rows(source: Source, folder: Path, subtype: Subtype, workers: int) -> Iterator[dict[str, Any]]:
-    one = partial(_sample, source, folder, subtype)
+def spread(one: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
+    """The results for all items, in order, by so many processes."""
     if workers == 1:
-        yield from map(one, range(len(source)))
+        yield from map(one, items)
         return
     # Spawned, since a forked process may inherit a lock that some thread holds.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(one, range(len(source)), chunksize=max(min(len(source) // (8 * workers), 64), 1))
+        yield from pool.map(one, items, chunksize=max(min(len(items) // (8 * workers), 64), 1))
 
 
 def _sample(source: Source, folder: Path, subtype: Subtype, index: int) -> dict[str, Any]:

@@ -32,6 +32,14 @@ class Recorded(Recordings):
         return self.about["units"]
 
     @property
+    def rates(self) -> dict[str, float]:
+        return self.about.get("rates", {})
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        return tuple(self.about["clusters"]) if "clusters" in self.about else super().clusters
+
+    @property
     def place(self) -> str:
         return self.root
 
