@@ -1,30 +1,23 @@
 """Listeners who hear songs while a signal of their body is recorded: what the corpora of such share."""
 
-import warnings
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from pydantic import Field, model_validator
 
-from ..component import AssumptionWarning, assume, did_you_mean
-from ..electrodermal import MICROSIEMENS, Processing, check, read
-from . import cache, storage
+from ..component import assume, did_you_mean
+from ..electrodermal import MICROSIEMENS, Processing, check
+from . import storage
 from .recordings import Recording, Recordings
 from .survey import Survey
 
 AUDIO = "audio"
 """The modality that is heard; every other one is a signal."""
-AT_ONCE = 16
-"""How many files of a bucket are fetched at once."""
-
-Columns = dict[str, Float[np.ndarray, " frames"]]
 
 
 class Listeners(Recordings):
@@ -217,22 +210,6 @@ class Listeners(Recordings):
         below = [uri.removeprefix(folder.rstrip("/")).lstrip("/") for uri in found]
         suffix = self.file_format[modality]
         return [name for name in below if name.endswith(suffix) and not name.rpartition("/")[2].startswith(".")]
-
-    def _read(self, uris: list[str], survey: Survey, header: bool) -> Iterator[tuple[str, Columns]]:
-        """The columns of each file, those of a bucket fetched several at once; what cannot be read is left out."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            paths = pool.map(cache.local, uris) if uris and storage.is_remote(uris[0]) else map(cache.local, uris)
-            for uri, path in zip(uris, paths, strict=True):
-                try:
-                    with warnings.catch_warnings(record=True, category=AssumptionWarning) as said:
-                        warnings.simplefilter("always", AssumptionWarning)
-                        columns = read(path.read_bytes(), uri, header=header)
-                except ValueError as error:
-                    survey.leave_out("files that cannot be read", uri, str(error).removeprefix(f"{uri}, "))
-                    continue
-                for each in said:  # the same of hundreds of files is one remark
-                    survey.note(str(each.message).removeprefix(f"{uri}: "), uri)
-                yield uri, columns
 
     def _keep(self, survey: Survey, recording: Recording) -> None:
         """Add a recording with what of its signals is usable, or say why it is left out."""

@@ -1,10 +1,24 @@
-"""What is found in a corpus of files: its recordings, what was left out and why, what is odd; and patterns of names."""
+"""What is found in a corpus of files: recordings, what is left out and why, what is odd; tables; names by pattern."""
 
 import re
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+from jaxtyping import Float
+
+from ..component import AssumptionWarning
+from ..electrodermal import read
+from . import cache, storage
 from .recordings import Recording
 from .table import some
+
+AT_ONCE = 16
+"""How many files of a bucket are fetched at once."""
+
+Columns = dict[str, Float[np.ndarray, " frames"]]
 
 
 @dataclass
@@ -45,3 +59,20 @@ def pattern(text: str, suffix: str, **fixed: str) -> re.Pattern[str]:
         for i, piece in enumerate(pieces)
     ]
     return re.compile(rf"(?:.*/)?{''.join(parts)}{re.escape(suffix)}")
+
+
+def tables(uris: list[str], survey: Survey, header: bool) -> Iterator[tuple[str, Columns]]:
+    """The columns of each file, those of a bucket fetched several at once; what cannot be read is left out."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        paths = pool.map(cache.local, uris) if uris and storage.is_remote(uris[0]) else map(cache.local, uris)
+        for uri, path in zip(uris, paths, strict=True):
+            try:
+                with warnings.catch_warnings(record=True, category=AssumptionWarning) as said:
+                    warnings.simplefilter("always", AssumptionWarning)
+                    columns = read(path.read_bytes(), uri, header=header)
+            except ValueError as error:
+                survey.leave_out("files that cannot be read", uri, str(error).removeprefix(f"{uri}, "))
+                continue
+            for each in said:  # the same of hundreds of files is one remark
+                survey.note(str(each.message).removeprefix(f"{uri}: "), uri)
+            yield uri, columns

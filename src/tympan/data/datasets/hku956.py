@@ -10,7 +10,7 @@ from jaxtyping import Float
 from .. import download, storage, table
 from ..listeners import AUDIO, Listeners
 from ..recordings import Recording
-from ..survey import Survey, pattern
+from ..survey import Survey, pattern, tables
 
 _DIRECTORY = "1. physiological_signals"
 _EXAMPLE = {"listener": "hku1903", "number": "0", "song": "262957"}
@@ -86,7 +86,7 @@ class HKU956(Listeners):
         for name in self.signals:
             of = self._signal_files(name)
             absent -= set(of.values())
-            for uri, columns in self._read(list(of), survey, header=False):
+            for uri, columns in tables(list(of), survey, header=False):
                 if len(columns) == 1:
                     found.setdefault(of[uri], {})[name] = columns["0"]
                 else:

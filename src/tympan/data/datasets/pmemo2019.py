@@ -64,11 +64,11 @@ class PMEmo2019(Listeners):
     def survey(self) -> Survey:
         survey = Survey()
         sounds = self._sounds() if self.sounding else {}
-        tables = {name: self._tables(name) for name in self.signals}
+        listed = {name: self._tables(name) for name in self.signals}
         found: dict[tuple[str, str], dict[str, Float[np.ndarray, " frames"]]] = {}
-        for name, songs in tables.items():
+        for name, songs in listed.items():
             of = {uri: song for song, uri in songs.items()}
-            for uri, columns in self._read(list(of), survey, header=True):
+            for uri, columns in tables(list(of), survey, header=True):
                 for listener, x in self._placed(columns, name, uri, survey).items():
                     found.setdefault((of[uri], listener), {})[name] = x
         for (song, listener), values in sorted(found.items(), key=lambda item: (_number(item[0][0]), item[0])):
@@ -78,7 +78,7 @@ class PMEmo2019(Listeners):
                 survey.leave_out(f"the song has no sound in {self.data_directories[AUDIO]}", recording.id)
             else:
                 self._keep(survey, recording)
-        self._note_what_is_known(survey, {song for songs in tables.values() for song in songs}, set(sounds))
+        self._note_what_is_known(survey, {song for songs in listed.values() for song in songs}, set(sounds))
         return survey
 
     def _sounds(self) -> dict[str, str]:
