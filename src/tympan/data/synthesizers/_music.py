@@ -48,8 +48,8 @@ def compose(rng: np.random.Generator, duration: float) -> Song:
         notes += zip(onsets[played], levels[played], pitches[played], strict=True)
         time += count * eighth + (rng.uniform(*_PAUSE) if rng.random() < _PAUSES else 0.0)
     heard = np.array([note for note in notes if note[0] >= 0] or notes[-1:])
-    onset = heard[:, 0] - heard[0, 0]
-    onset, level, pitch = heard[onset < duration].T
+    heard[:, 0] -= heard[0, 0]
+    onset, level, pitch = heard[heard[:, 0] < duration].T
     return Song(duration, tempo, onset, level, pitch)
 
 

@@ -14,6 +14,8 @@ from . import Synthesizer
 from ._listener import Listeners, conductance, draw, repeated, strengths
 from ._music import Song, compose, play
 
+_Normalize = Literal["recording", "none"]
+
 # Streams of random numbers; stream 0 is each recording's own.
 _SONG, _LISTENER, _HEARD_BY, _LAW, _POPULATION = 1, 2, 3, 4, 5
 _DRAWS = 256  # recordings that an expected response is the mean of
@@ -42,7 +44,7 @@ class SkinResponse(Synthesizer):
     """How many of them hear each song; their recordings come one after the other."""
     eda_rate: float = Field(default=4.0, gt=0)
     """Frames of skin conductance per second (Hz)."""
-    normalize: Literal["recording", "none"] = "recording"
+    normalize: _Normalize = "recording"
     """Whether every recording is brought to mean 0 and deviation 1, or is in µS."""
 
     @model_validator(mode="after")
@@ -76,56 +78,61 @@ class SkinResponse(Synthesizer):
 
     def parameters(self, rng: np.random.Generator, index: int) -> dict[str, Any]:
         groups = self.groups(index)
-        song = _score(self, int(groups["song"]))
+        song = _score(self.seed, int(groups["song"]), self.audio.duration)
         who = self._listener(groups["listener"])
-        (eda,) = self._recorded(rng, song, who, strengths(song, who))
+        (eda,) = _recordings(rng, song, who, strengths(song, who), self.eda_rate, self.normalize)
         return {"eda": eda, "tempo": song.tempo, "song": int(groups["song"])}
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
-        return _sound(self, parameters["song"]).copy()
+        return _sound(self.seed, parameters["song"], self.audio.duration, self.sample_rate).copy()
 
     def references(self, example: Example) -> dict[str, Values]:
         """Mean responses, which no answer surpasses for long: of this listener to this song, and of all listeners."""
-        number = int(example.groups["song"])
-        song, who = _score(self, number), self._listener(example.groups["listener"])
-        rng = self.generator(_LAW, number, int(example.groups["listener"]))
+        number, listener = int(example.groups["song"]), example.groups["listener"]
+        song, who = _score(self.seed, number, self.audio.duration), self._listener(listener)
+        rng = self.generator(_LAW, number, int(listener))
         often = np.repeat(strengths(song, who), _DRAWS, 0)
-        law = self._recorded(rng, song, repeated(who, _DRAWS), often).mean(0)
-        return {"law": {"eda": law}, "population": {"eda": _population(self, number).copy()}}
+        law = _recordings(rng, song, repeated(who, _DRAWS), often, self.eda_rate, self.normalize).mean(0)
+        everybody = _population(self.seed, number, self.audio.duration, self.eda_rate, self.normalize).copy()
+        return {"law": {"eda": law}, "population": {"eda": everybody}}
 
     def _listener(self, number: str) -> Listeners:
         return draw(self.generator(_LISTENER, int(number)), 1)
 
-    def _recorded(
-        self,
-        rng: np.random.Generator,
-        song: Song,
-        who: Listeners,
-        strength: Float[np.ndarray, "listeners notes"],
-    ) -> Float[np.ndarray, "listeners frames"]:
-        frames = math.ceil(round(self.audio.duration * self.eda_rate, 6))
-        eda = conductance(rng, song, who, strength, np.arange(frames) / self.eda_rate)
-        if self.normalize == "none":
-            return eda
-        away = eda - eda.mean(1, keepdims=True)
-        return away / np.maximum(away.std(1, keepdims=True), np.finfo(float).tiny)
+
+def _recordings(
+    rng: np.random.Generator,
+    song: Song,
+    who: Listeners,
+    strength: Float[np.ndarray, "listeners notes"],
+    rate: float,
+    normalize: _Normalize,
+) -> Float[np.ndarray, "listeners frames"]:
+    frames = math.ceil(round(song.duration * rate, 6))
+    eda = conductance(rng, song, who, strength, np.arange(frames) / rate)
+    if normalize == "none":
+        return eda
+    away = eda - eda.mean(1, keepdims=True)
+    return away / np.maximum(away.std(1, keepdims=True), np.finfo(float).tiny)
 
 
 # A song is heard by several listeners, and by each in every epoch.
 
 
 @lru_cache(4096)
-def _score(source: SkinResponse, number: int) -> Song:
-    return compose(source.generator(_SONG, number), source.audio.duration)
+def _score(seed: int, number: int, duration: float) -> Song:
+    return compose(np.random.default_rng((seed, _SONG, number)), duration)
 
 
 @lru_cache(_SONGS)
-def _sound(source: SkinResponse, number: int) -> Float[np.ndarray, "samples"]:
-    return play(_score(source, number), source.audio.frames, source.sample_rate)
+def _sound(seed: int, number: int, duration: float, sample_rate: int) -> Float[np.ndarray, "samples"]:
+    return play(_score(seed, number, duration), round(duration * sample_rate), sample_rate)
 
 
 @lru_cache(4096)
-def _population(source: SkinResponse, number: int) -> Float[np.ndarray, "frames"]:
-    rng, song = source.generator(_POPULATION, number), _score(source, number)
+def _population(
+    seed: int, number: int, duration: float, rate: float, normalize: _Normalize
+) -> Float[np.ndarray, "frames"]:
+    rng, song = np.random.default_rng((seed, _POPULATION, number)), _score(seed, number, duration)
     who = draw(rng, _DRAWS)
-    return source._recorded(rng, song, who, strengths(song, who)).mean(0)
+    return _recordings(rng, song, who, strengths(song, who), rate, normalize).mean(0)
