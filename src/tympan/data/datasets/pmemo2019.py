@@ -11,7 +11,7 @@ from ...electrodermal import check_time
 from .. import storage, table
 from ..listeners import AUDIO, Listeners
 from ..recordings import Recording
-from ..survey import Survey, pattern
+from ..survey import Survey, pattern, tables
 
 
 class PMEmo2019(Listeners):
