@@ -173,10 +173,10 @@ def group_of(outputs: Mapping[str, Answer]) -> str:
 
 def _agree(one: Answer, two: Answer, frames: int, close: float, what: str, names: tuple[str, str]) -> None:
     """Refuse answers to different questions."""
-    for name in ("unit", "space"):
-        mine, other = getattr(one, name), getattr(two, name)
+    for said in ("unit", "space"):
+        mine, other = getattr(one, said), getattr(two, said)
         if mine != other:
-            raise ValueError(f"{what}: its {name} is {mine!r} in {names[0]} and {other!r} in {names[1]}; "
+            raise ValueError(f"{what}: its {said} is {mine!r} in {names[0]} and {other!r} in {names[1]}; "
                              "they cannot be compared")  # fmt: skip
     if not np.allclose(one.times[:frames], two.times[:frames], rtol=0, atol=1e-6, equal_nan=True):
         raise ValueError(f"{what}: {names[0]} and {names[1]} answer at different times; give both one rate")
