@@ -187,3 +187,24 @@ def test_what_the_sound_decides_is_learned_and_answered_freely(target: dict) -> 
     if target["type"] == "continuous":
         # The vessel remembers longer than half a second, and so does only who hears what was answered before.
         assert explained(target, context_size_in_seconds=0.5, hears_past=False) < 0.9
+
+
+def test_half_precision_answers_nearly_the_same() -> None:
+    made = pipeline().eval()
+    waveform, target, _, samples = batch()
+    with torch.no_grad():
+        exact = made(waveform, samples=samples)["prediction"]["eda"]
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = made(waveform, target, samples=samples)["prediction"]["eda"]
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)
+    with torch.autocast("cpu", torch.bfloat16):
+        pipeline(past_dropout=0.0).train()(waveform, target, samples=samples)["loss"].backward()
+
+
+def test_it_works_on_the_device_of_its_weights() -> None:
+    made = pipeline(past_dropout=0.0)
+    x, real = made.represent(batch()[0])
+    module = made.backbone.to("meta")
+    past, known = torch.zeros(3, 1, 16, device="meta"), torch.ones(3, 16, dtype=torch.bool, device="meta")
+    assert module(x.to("meta"), real.to("meta"), past, known).is_meta
