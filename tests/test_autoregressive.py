@@ -143,3 +143,47 @@ def test_targets_without_a_past_are_refused() -> None:
     outputs = {name: Output.model_validate({"target": {**EDA, "quantities": [name]}}) for name in "ab"}
     with pytest.raises(ValueError, match=r"there are 2 \(a, b\); keep one"):
         Pipeline(AUDIO, "left", Feature.model_validate(MEL), Model.model_validate(MODEL), outputs)
+
+
+def loudness(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Half seconds of loud or soft noise, and what leaks slowly out of a vessel that loud ones fill, at 4 Hz."""
+    rng = np.random.default_rng(seed)
+    loud = rng.integers(0, 2, (n, 8))
+    waveform = (0.1 + 0.9 * np.repeat(loud, 200, 1)) * rng.normal(size=(n, 1600))
+    level, curve = np.zeros(n), []
+    for step in range(16):
+        level = 0.8 * level + 0.2 * loud[:, step // 2]
+        curve.append(level)
+    return torch.tensor(waveform, dtype=torch.float32)[:, None], torch.tensor(np.stack(curve, 1))[:, None].float()
+
+
+def explained(target: dict, **fields) -> float:
+    """The variance that free answers explain, of clips that are not those of training."""
+    made = pipeline(target, feature={**MEL, "hop": 0.05, "normalize": "none", "standardize": "none"}, **fields)
+    encode = made.outputs["eda"].target.encode
+    (waveform, curve), (unheard, truth) = loudness(48, 1), loudness(32, 2)
+    encoded = torch.stack([encode({"eda": c[0].numpy()}) for c in curve])
+    optimizer = torch.optim.Adam(made.parameters(), lr=5e-3)
+    for epoch in range(50):
+        for some in torch.arange(48).split(12):
+            key = torch.stack([torch.full_like(some, epoch), some], 1)
+            optimizer.zero_grad()
+            made.train()(waveform[some], {"eda": encoded[some]}, key)["loss"].backward()
+            optimizer.step()
+    said = torch.from_numpy(made.predict(unheard)["eda"]["eda"])
+    return 1 - float((said - truth).square().mean() / truth.var(correction=0))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {**EDA, "mean": [0.4], "std": [0.2]},
+        {"type": "quantised", "quantities": ["eda"], "rate": 4, "levels": 16, "limits": [0, 1]},
+    ],
+    ids=["continuous", "quantised"],
+)
+def test_what_the_sound_decides_is_learned_and_answered_freely(target: dict) -> None:
+    assert explained(target, context_size_in_seconds=0.5) > 0.95
+    if target["type"] == "continuous":
+        # The vessel remembers longer than half a second, and so does only who hears what was answered before.
+        assert explained(target, context_size_in_seconds=0.5, hears_past=False) < 0.9

@@ -26,6 +26,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
     "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},
+    "quantised": {"quantities": {"eda": "µS"}},
 }
 
 

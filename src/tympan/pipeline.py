@@ -114,6 +114,7 @@ class Pipeline(nn.Module):
         first = next(iter(outputs.values())).target
         heard = first.past_signal if self.autoregressive else first.signal
         self.backbone, self.embedded = model.build(self.represented, heard(audio.duration))
+        self.explained = model.explain(self.represented, heard(audio.duration))
         self.heads = nn.ModuleDict({n: o.head.build(self.embedded, targets[n]) for n, o in outputs.items()})
         self.criteria = {name: output.criterion for name, output in outputs.items()}
 

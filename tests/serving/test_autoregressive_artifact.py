@@ -68,6 +68,10 @@ def test_recordings_of_all_lengths_are_answered_in_order(tmp_path: Path) -> None
     assert len(artifact.columns(together[1])) == 20
 
 
+def test_what_is_derived_is_said() -> None:
+    assert "1 stack of 6 layers see 1 + 1 × (2^6 - 1) = 64 frames (1.28 s) for a context of 50" in str(made())
+
+
 def test_only_the_start_is_heard_where_training_heard_only_that() -> None:
     (heard,) = made(crop="start").hear([noise(5.0)])
     assert heard["eda"].shape == (8, 8)

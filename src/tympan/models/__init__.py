@@ -53,6 +53,10 @@ class Model(Component):
             ValueError: the features cannot be met, for example because there are too few frames.
         """
 
+    def explain(self, features: Signal, target: Signal) -> str:
+        """What `build` derives from the fields, and why, in words; nothing by default."""
+        return ""
+
     def bare(self) -> Self:
         """A copy that builds the same module without reading any file; for models that start from weights."""
         return self

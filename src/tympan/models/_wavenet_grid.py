@@ -1,6 +1,7 @@
-"""Which frames of the features belong to which step of the target, and what both ways to generate share."""
+"""What a WaveNet's layers see, which frames belong to which step, and what both ways to generate share."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int
@@ -10,6 +11,37 @@ HEARD = 9
 """Past steps that the upsampler sees at once."""
 SLOPE = 0.2
 """Of the upsampler's leaky ReLUs below 0."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a WaveNet's fields come to, for features and a target."""
+
+    stacks: int
+    layers: int
+    """Layers of each stack."""
+    context: int
+    """Frames of the features that were asked for."""
+    rate: float
+    """Frames of the features per second (Hz)."""
+    frames_per_step: float | None
+    """Frames of the features in one step of the target; None where the target has no rate."""
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames that a frame depends on: itself and, for every stack of L layers, 2^L - 1 before it."""
+        return 1 + self.stacks * (2**self.layers - 1)
+
+    def __str__(self) -> str:
+        seen = self.receptive_field
+        text = (
+            f"{self.stacks} stack{'s' * (self.stacks > 1)} of {self.layers} layers see 1 + {self.stacks} × "
+            f"(2^{self.layers} - 1) = {seen} frames ({seen / self.rate:.3g} s) for a context of {self.context} "
+            f"({self.context / self.rate:.3g} s) at {self.rate:.6g} frames per second"
+        )
+        if self.frames_per_step is None:
+            return text
+        return f"{text}; a step of the target has {self.frames_per_step:.6g} frames, which the hop decides"
 
 
 def begin(step: int, per_step: float) -> int:

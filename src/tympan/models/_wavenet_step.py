@@ -1,4 +1,4 @@
-"""A WaveNet's generation on the processor: a compiled loop over all layers, and few calls around it.
+"""A WaveNet's generation on the processor: a whole step is one compiled function.
 
 Importing this imports numba, so import it where it is used. The kernel is compiled at the first call and kept on disk.
 """
@@ -8,7 +8,7 @@ from typing import Any, Literal, no_type_check
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numba import njit
 from torch import Tensor, nn
 
@@ -42,16 +42,27 @@ class Generation:
         w = {name: p.detach().numpy() for name, p in network.named_parameters()}
         layers, width = range(len(dilations)), hidden.shape[1]
         self.per_step, self.step_number = per_step, 0
-        self.hidden, self.named, self.real = hidden.transpose(1, 2).numpy(), named.transpose(1, 2).numpy(), real.numpy()
+        self.sound = (
+            np.ascontiguousarray(hidden.transpose(1, 2).numpy()),
+            np.ascontiguousarray(named.transpose(1, 2).numpy()),
+            np.ascontiguousarray(real.numpy()),
+        )
         enter = w["upsampler.enter.weight"]
         self.recent = np.zeros((len(hidden), HEARD, enter.shape[1]), np.float32)
-        self.enter = np.ascontiguousarray(enter.transpose(2, 1, 0).reshape(-1, width)), w["upsampler.enter.bias"]
         # The place in the step comes first, then the channel.
         places = w["upsampler.lengthen.weight"].reshape(width, -1, width).transpose(2, 1, 0).reshape(width, -1)
-        self.lengthen = np.ascontiguousarray(places), w["upsampler.lengthen.bias"].reshape(width, -1).T.reshape(-1)
-        self.gates = np.ascontiguousarray(w["gates.weight"][:, :, 0].T)
-        self.after = [(np.ascontiguousarray(w[f"after.{i}.weight"][:, :, 0].T), w[f"after.{i}.bias"]) for i in (1, 3)]
-        self.attention = w["attention.weight"][0, :, 0]
+        self.dense = (
+            np.ascontiguousarray(enter.transpose(2, 1, 0).reshape(-1, width)),
+            w["upsampler.enter.bias"],
+            np.ascontiguousarray(places),
+            np.ascontiguousarray(w["upsampler.lengthen.bias"].reshape(width, -1).T.reshape(-1)),
+            np.ascontiguousarray(w["gates.weight"][:, :, 0].T),
+            np.ascontiguousarray(w["after.1.weight"][:, :, 0].T),
+            w["after.1.bias"],
+            np.ascontiguousarray(w["after.3.weight"][:, :, 0].T),
+            w["after.3.bias"],
+            np.ascontiguousarray(w["attention.weight"][0, :, 0]),
+        )
         # A row of a product is (before, now) times the weights: both taps of the kernel at once.
         taps = [w[f"dilated.{i}.weight"].transpose(2, 1, 0).reshape(2 * width, -1) for i in layers]
         self.layers = (
@@ -66,38 +77,14 @@ class Generation:
 
     def step(self, past: Float[Tensor, "batch heard"], known: Bool[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
         """The embedding of the next step."""
-        batch, recent = len(self.recent), self.recent
+        recent = self.recent
         recent[:, :-1] = recent[:, 1:]
         recent[:, -1, :-1], recent[:, -1, -1] = past.numpy(), known.numpy()
         first, last = begin(self.step_number, self.per_step), begin(self.step_number + 1, self.per_step)
-        frames = last - first
-        hidden, named, real = (_slice(x, first, last) for x in (self.hidden, self.named, self.real))
-        y = _leaky(recent.reshape(batch, -1) @ self.enter[0] + self.enter[1])
-        y = _leaky(y @ self.lengthen[0] + self.lengthen[1]).reshape(batch, -1, hidden.shape[2])[:, :frames]
-        conditions = np.concatenate([y, named], 2).reshape(batch * frames, -1)
-        gates = (conditions @ self.gates).reshape(batch * frames, len(self.layers[0]), -1)
-        rows, there = hidden.reshape(batch * frames, -1), real.reshape(-1)
-        y = _run(rows, gates, there, *self.layers, self.before, first)
-        for weight, bias in self.after:
-            y = np.maximum(y, 0) @ weight + bias
-        y = y.reshape(batch, frames, -1)
-        score = y @ self.attention
-        heard = real | ~real.any(1, keepdims=True)
-        weights = np.where(heard, np.exp(score - score.max(1, keepdims=True, where=heard, initial=-np.inf)), 0)
         self.step_number += 1
-        return torch.from_numpy((weights[:, None] @ y)[:, 0] / weights.sum(1, keepdims=True))
-
-
-def _leaky(x: Float[np.ndarray, "rows width"]) -> Float[np.ndarray, "rows width"]:
-    return np.maximum(x, SLOPE * x)
-
-
-def _slice(x: np.ndarray, first: int, last: int) -> np.ndarray:
-    """A copy of these frames; what is beyond the features' end is 0."""
-    found = np.zeros((len(x), last - first, *x.shape[2:]), x.dtype)
-    part = x[:, first:last]
-    found[:, : part.shape[1]] = part
-    return found
+        return torch.from_numpy(
+            _step(recent.reshape(len(recent), -1), first, last, self.sound, self.dense, self.layers, self.before)
+        )
 
 
 def _kernel(inline: Literal["never", "always"]) -> Any:
@@ -152,20 +139,92 @@ def _product(x: Any, weights: Any, out: Any) -> None:
 
 @_kernel("never")
 @no_type_check
-def _run(
+def _activate(x: Any, bias: Any, slope: Any) -> None:
+    for k in range(len(x)):
+        y = x[k] + bias[k]
+        x[k] = max(y, slope * y)
+
+
+@_kernel("never")
+@no_type_check
+def _layer(x: Any, weight: Any, bias: Any, slope: Any) -> Any:
+    """A dense layer with a leaky ReLU: an ordinary one of slope 0, none of slope 1."""
+    out = np.empty((len(x), weight.shape[1]), np.float32)
+    _product(x, weight, out)
+    for row in range(len(x)):
+        _activate(out[row], bias, slope)
+    return out
+
+
+@_kernel("never")
+@no_type_check
+def _step(recent: Any, first: int, last: int, sound: Any, dense: Any, layers: Any, before: Any) -> Any:
+    all_hidden, all_named, all_real = sound
+    enter, enter_bias, lengthen, lengthen_bias, gates, after, after_bias, end, end_bias, attention = dense
+    batch, there, width = all_hidden.shape
+    frames, slope = last - first, np.float32(SLOPE)
+    upsampled = _layer(_layer(recent, enter, enter_bias, slope), lengthen, lengthen_bias, slope)
+    # What is beyond the features' end is 0, and not real.
+    hidden = np.zeros((batch * frames, width), np.float32)
+    real = np.zeros(batch * frames, np.bool_)
+    conditions = np.zeros((batch * frames, len(gates)), np.float32)
+    for row in range(len(hidden)):
+        clip, place = row // frames, row % frames
+        conditions[row, :width] = upsampled[clip, place * width : (place + 1) * width]
+        if first + place < there:
+            hidden[row] = all_hidden[clip, first + place]
+            conditions[row, width:] = all_named[clip, first + place]
+            real[row] = all_real[clip, first + place]
+    conditioned = np.empty((len(hidden), gates.shape[1]), np.float32)
+    _product(conditions, gates, conditioned)
+    y = _stacks(hidden, conditioned, real, layers, before, first)
+    none, silent = np.float32(0), np.zeros(y.shape[1], np.float32)
+    for row in range(len(y)):
+        _activate(y[row], silent, none)
+    y = _layer(_layer(y, after, after_bias, none), end, end_bias, np.float32(1))
+    return _attended(y, real, attention, batch)
+
+
+@_kernel("never")
+@no_type_check
+def _attended(y: Any, real: Any, attention: Any, batch: int) -> Any:
+    """The frames of each clip weighted by attention: the real ones alone, or all where none is."""
+    frames = len(y) // batch
+    out = np.zeros((batch, y.shape[1]), np.float32)
+    for clip in range(batch):
+        rows = range(clip * frames, (clip + 1) * frames)
+        none, top, total = True, np.float32(-np.inf), np.float32(0)
+        for row in rows:
+            none = none and not real[row]
+        score = np.zeros(frames, np.float32)
+        for row in rows:
+            for k in range(y.shape[1]):
+                score[row - rows.start] += y[row, k] * attention[k]
+            if none or real[row]:
+                top = max(top, score[row - rows.start])
+        for row in rows:
+            if none or real[row]:
+                weight = np.exp(score[row - rows.start] - top)
+                total += weight
+                for k in range(y.shape[1]):
+                    out[clip, k] += weight * y[row, k]
+        for k in range(y.shape[1]):
+            out[clip, k] /= total
+    return out
+
+
+@_kernel("never")
+@no_type_check
+def _stacks(
     hidden: Float[np.ndarray, "rows hidden"],
-    gates: Float[np.ndarray, "rows layers gates"],
+    gates: Float[np.ndarray, "rows layers*gates"],
     real: Bool[np.ndarray, "rows"],
-    dilated: Float[np.ndarray, "layers heard gates"],
-    gate_biases: Float[np.ndarray, "layers gates"],
-    paths: Float[np.ndarray, "layers hidden out"],
-    biases: Float[np.ndarray, "layers out"],
-    dilations: Int[np.ndarray, "layers"],
-    begins: Int[np.ndarray, "layers"],
+    layers: Any,
     before: Float[np.ndarray, "batch places hidden"],
     time: int,
 ) -> Float[np.ndarray, "rows skip"]:
     """The sum of the skip paths over the next frames of all clips, one after the other; `hidden` is used up."""
+    dilated, gate_biases, paths, biases, dilations, begins = layers
     rows, width = hidden.shape
     frames = rows // len(before)
     heard = np.empty((rows, 2 * width), np.float32)
@@ -183,7 +242,7 @@ def _run(
             kept[:] = hidden[row]
         _product(heard, dilated[layer], gated)
         for row in range(rows):
-            _gate(inner[row], gated[row], gates[row, layer], gate_biases[layer])
+            _gate(inner[row], gated[row], gates[row, 2 * width * layer : 2 * width * (layer + 1)], gate_biases[layer])
         _product(inner, paths[layer], out)
         for row in range(rows):
             _add(hidden[row], out[row, :width], biases[layer, :width], np.float32(real[row]))

@@ -1,7 +1,6 @@
 """A WaveNet that hears the sound and its own past answers: gated, dilated convolutions in stacks."""
 
 import math
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pydantic import Field, model_validator
@@ -12,39 +11,9 @@ from ..frames import Steps
 from ..signals import Signal
 from . import Model
 from ._wavenet import Network
+from ._wavenet_grid import Derived
 
 _DEFAULT_CONTEXT = 5.0  # s: skin conductance begins to rise 1 to 3 s after its cause, and rises for 1 to 3 s.
-
-
-@dataclass(frozen=True)
-class Derived:
-    """What a WaveNet's fields come to, for features and a target."""
-
-    stacks: int
-    layers: int
-    """Layers of each stack."""
-    context: int
-    """Frames of the features that were asked for."""
-    rate: float
-    """Frames of the features per second (Hz)."""
-    frames_per_step: float | None
-    """Frames of the features in one step of the target; None where the target has no rate."""
-
-    @property
-    def receptive_field(self) -> int:
-        """Frames that a frame depends on: itself and, for every stack of L layers, 2^L - 1 before it."""
-        return 1 + self.stacks * (2**self.layers - 1)
-
-    def __str__(self) -> str:
-        seen = self.receptive_field
-        text = (
-            f"{self.stacks} stack{'s' * (self.stacks > 1)} of {self.layers} layers see 1 + {self.stacks} × "
-            f"(2^{self.layers} - 1) = {seen} frames ({seen / self.rate:.3g} s) for a context of {self.context} "
-            f"({self.context / self.rate:.3g} s) at {self.rate:.6g} frames per second"
-        )
-        if self.frames_per_step is None:
-            return text
-        return f"{text}; a step of the target has {self.frames_per_step:.6g} frames, which the hop decides"
 
 
 class WaveNet(Model):
@@ -146,6 +115,9 @@ class WaveNet(Model):
         names = tuple(f"embedding_{i}" for i in range(self.skip_channels))
         rate = target.rate or features.frames / features.duration
         return module, Signal(names, rate, target.duration if target.rate else features.duration)
+
+    def explain(self, features: Signal, target: Signal) -> str:
+        return str(self.derive(features, target))
 
     def _named(self, features: Signal) -> list[int]:
         found: list[int] = []

@@ -96,7 +96,10 @@ def _constant(values: dict[str, list[float]]) -> Answer:
 
 
 def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) -> Answer:
-    y = torch.stack([e[:, 0] for e in encoded]).numpy()
+    # A line is drawn through what the network sees, but through the quantities where it sees levels.
+    levels = target.loss_space is not None
+    truths = [[v[0, 0, 0] for v in target.truth(e[None]).values()] for e in encoded if levels]
+    y = np.array(truths) if levels else torch.stack([e[:, 0] for e in encoded]).numpy()
     models = []
     for column in y.T:
         known = ~np.isnan(column)
@@ -104,6 +107,8 @@ def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) ->
 
     def answer(x: np.ndarray) -> dict[str, np.ndarray]:
         said = torch.tensor([[model.predict(x[None])[0]] for model in models], dtype=torch.float32)
+        if levels:
+            return {name: value[None].numpy() for name, value in zip(target.outputs, said, strict=True)}
         return {name: value[0] for name, value in target.decode(said[None]).items()}
 
     return answer

@@ -29,6 +29,8 @@ class Checked:
     """What is known of each output, by part."""
     shapes: dict[str, Signal] = field(default_factory=dict)
     """What goes through the pipeline: the sound, its features, the embedding, and each target."""
+    model: str = ""
+    """What the model derives from its fields, and why."""
 
     @property
     def sound(self) -> bool:
@@ -48,6 +50,7 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     prepared = prepare(run, parts[0])
     pipeline = prepared.pipeline()
     found.shapes = {"sound": source.audio, "features": pipeline.represented, "embedding": pipeline.embedded}
+    found.model = pipeline.explained
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
     for index in range(len(source)):
         try:
@@ -84,6 +87,8 @@ def show(found: Checked, console: Console) -> None:
     for name, signal in found.shapes.items():
         rate = "once per clip" if signal.rate is None else f"{signal.frames} frames at {signal.rate:g} Hz"
         console.print(f"{name}: {len(signal.channels)} channel{'s' * (len(signal.channels) > 1)}, {rate}")
+    if found.model:
+        console.print(f"model: {found.model}")
     table = Table("part", "recordings", "groups", *found.outputs)
     for part, counts in found.parts.items():
         known = [outputs.get(part, "") for outputs in found.outputs.values()]

@@ -153,6 +153,7 @@ class Artifact:
             f"features   {self.config.features.type}: {len(features.channels)} channels at "
             f"{features.rate or 0:g} Hz, {features.frames} frames",
             f"model      {self.config.model.type}: {sum(p.numel() for p in self.pipeline.parameters()):,} parameters",
+            *([f"           {self.pipeline.explained}"] if self.pipeline.explained else []),
         ]
         for name, output in self.config.outputs.items():
             target = output.target
