@@ -50,6 +50,10 @@ class EncoderDecoder(Model):
         """The probability that a clip's whole past is left out in training: the decoder's."""
         return getattr(self.decoder, "past_dropout", 0.0)
 
+    def explain(self, features: Signal, target: Signal) -> str:
+        encoder = self.encoder.explain(features, target)
+        return f"encoder: {encoder}" if encoder else ""
+
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, at the target's rate.
 

@@ -44,6 +44,13 @@ class TCN(Model):
         """How many frames of the features a frame of the embedding hears."""
         return 1 + 2 * (self.kernel - 1) * (2**self.layers - 1)
 
+    def explain(self, features: Signal, target: Signal) -> str:
+        seen, side = self.receptive_field, "before it" if self.causal else "around it"
+        return (
+            f"{self.layers} blocks of kernel {self.kernel} see 1 + 2 × {self.kernel - 1} × (2^{self.layers} - 1) = "
+            f"{seen} frames {side} ({seen * features.duration / features.frames:.3g} s)"
+        )
+
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, at the rate of the features."""
         names = tuple(f"embedding_{i}" for i in range(self.width))
