@@ -68,7 +68,7 @@ def test_what_was_interrupted_goes_on_and_nothing_is_written_twice(layout, tmp_p
     write(music, tmp_path, layout)
     assert len(kept) == 1 and all(p.stat().st_mtime_ns == time for p, time in kept.items())
     whole = contents(tmp_path)
-    with pytest.raises(ValueError, match="another configuration.*seed"):
+    with pytest.raises(ValueError, match=r"another configuration.*seed"):
         write(source(layout, seed=1), tmp_path, layout)
     assert contents(tmp_path) == whole
 
