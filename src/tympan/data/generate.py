@@ -20,7 +20,8 @@ from . import Source, Values, audio, storage
 Subtype = Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"]
 
 DATASET, METADATA = "dataset.yaml", "metadata.parquet"
-_Item, _Result = TypeVar("_Item"), TypeVar("_Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 OWN, GROUP = ("id", "file", "duration"), "group_"  # columns of the table that are no values; groups' begin so
 
 
