@@ -1,11 +1,14 @@
 """A source of songs and listeners is written in the tree of a published corpus, and what is there is kept."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from tympan.cli import app
 from tympan.data.layouts import write
 from tympan.data.synthesizers import Synthesizer
 
@@ -97,3 +100,13 @@ def test_a_source_that_the_layout_cannot_hold_is_refused(layout, changes, messag
 def test_a_source_without_listeners_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no signal `eda`"):
         write(Synthesizer.model_validate({"type": "tone"}), tmp_path, "pmemo2019")
+
+
+def test_the_command_line_writes_a_layout(tmp_path):
+    config = tmp_path / "music.json"
+    config.write_text(json.dumps({"data": source("hku956").model_dump(mode="json")}))
+    asked = ["generate", str(config), str(tmp_path / "new"), "--layout", "hku956"]
+    assert CliRunner().invoke(app, asked).output.endswith(f"{tmp_path / 'new'}\n")
+    assert (tmp_path / "new" / "3. AV_ratings.csv").exists()
+    refused = CliRunner().invoke(app, [*asked, "--subtype", "FLOAT"])
+    assert isinstance(refused.exception, ValueError) and "mp3" in str(refused.exception)
