@@ -25,6 +25,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "recorded": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "hku956": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "pmemo2019": {"root": "x", "sample_rate": 8000, "duration": 1.0},
+    "mixture": {"sample_rate": 8000, "duration": 1.0, "sources": {"a": {"type": "tone"}}},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
     "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},

@@ -134,7 +134,7 @@ def test_prepare_counts_what_is_new_and_fails_beyond_its_budget(
     assert (
         f"{count - 1} of {count} files are in {tmp_path / 'cache'}: {count - 1} are new, 0 were there" in result.output
     )
-    (listed,) = (place / "quarantine").iterdir()
+    (listed,) = (tmp_path / "cache" / "quarantine").iterdir()
     assert json.loads(listed.read_text())["uri"] == str(one.parent)
     assert f"{count - 1} were there" in run("prepare", config, "--workers", "1", "--bad", "1")
     one.write_bytes(whole)

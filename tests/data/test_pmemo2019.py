@@ -58,11 +58,11 @@ def test_the_sound_of_a_song_is_decoded_once(config, monkeypatch):
 
 
 def test_a_table_is_parsed_once(config, monkeypatch):
-    from tympan.data import listeners
+    from tympan.data import survey
 
     asked = []
-    read = listeners.read
-    monkeypatch.setattr(listeners, "read", lambda data, uri, **k: asked.append(uri) or read(data, uri, **k))
+    read = survey.read
+    monkeypatch.setattr(survey, "read", lambda data, uri, **k: asked.append(uri) or read(data, uri, **k))
     source, _ = quiet(config)
     for _ in range(2):
         [source.values(i) for i in range(len(source))]

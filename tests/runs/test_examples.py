@@ -146,13 +146,21 @@ def accepted(override: str) -> list[str]:
     return taken
 
 
+NEEDED: dict[str, dict[str, Any]] = {
+    "mixture": {"sources": {"a": {"type": "tone"}}},
+    "encoder_decoder": {"encoder": "cnn", "decoder": "lstm"},
+    "wavenet": {"hears_past": False},
+}
+"""What no example has, and a component cannot be without where a target is given once per clip."""
+
+
 def overrides(kind: type[Component], name: str, **fields: Any) -> Iterator[str]:
     """What would choose a component wherever the examples have one of its kind, with what it must be told."""
     found = [p for p in PLACES if isinstance(p.section, kind)]
     must = [n for n, field in kind.find(name).model_fields.items() if field.is_required()]
     said = {n: p.raw[n] for n in must for p in found if isinstance(p.raw, dict) and n in p.raw}
     for place in found:
-        yield f"{'.'.join(place.path)}={json.dumps({'type': name, **said, **fields})}"
+        yield f"{'.'.join(place.path)}={json.dumps({'type': name, **said, **NEEDED.get(name, {}), **fields})}"
 
 
 @EACH

@@ -15,7 +15,7 @@ def test_a_line_is_drawn_through_the_quantity() -> None:
     for fields in ({"type": "quantised", "limits": [-1, 1]}, {"type": "continuous"}):
         target = Target.model_validate({**fields, "quantities": {"d": "m"}}).fit([{"d": v} for v in values])
         encoded = [target.encode({"d": v}) for v in values]
-        answers = baselines.fit(target, encoded, statistics, [str(i) for i in range(60)])
+        answers = baselines.fit(target, encoded, list(statistics), [str(i) for i in range(60)])
         said[fields["type"]] = {who: answer(statistics[0])["d"] for who, answer in answers.items()}
     assert set(said["quantised"]) == set(said["continuous"]) == {"mean", "ridge"}
     for who, answer in said["continuous"].items():

@@ -29,7 +29,7 @@ SECTIONS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
-    data = {**SECTIONS["data"], "corpora": 2}
+    data = {**SECTIONS["data"], "halves": 2}
     yield trained(tmp_path_factory.mktemp("signals"), **{**SECTIONS, "data": data})
 
 

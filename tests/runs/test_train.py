@@ -122,7 +122,7 @@ def test_resuming_in_mid_epoch_is_exact(result: Result, tmp_path: Path, monkeypa
     kept = straight.folder / "checkpoints" / "checkpoint-6"
     assert kept.is_dir()
     plain = Trainer.train
-    monkeypatch.setattr(Trainer, "train", lambda self: plain(self, resume_from_checkpoint=str(kept)))
+    monkeypatch.setattr(Trainer, "train", lambda self, **_: plain(self, resume_from_checkpoint=str(kept)))
     resumed = trained(tmp_path / "b", **changes)
     before, after = (load_file(r.paths["last_checkpoint"] / "model.safetensors") for r in (straight, resumed))
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -19,7 +19,7 @@ class Crowd(Source):
     """Songs that a listener hears."""
     own: float = 2.0
     """How large a listener's own noise is beside what the song does to all."""
-    corpora: int = Field(default=0, ge=0)
+    halves: int = Field(default=0, ge=0)
 
     def __len__(self) -> int:
         return self.listeners * self.each
@@ -50,8 +50,8 @@ class Crowd(Source):
     def describe(self, index: int) -> Description:
         listener, song = index // self.each, self._song(index)
         groups = {"listener": f"l{listener}", "song": f"s{song}"}
-        if self.corpora:
-            groups["corpus"] = f"c{listener % self.corpora}"
+        if self.halves:
+            groups["corpus"] = f"c{listener % self.halves}"
         return Description(f"r{index}", groups, self.audio.duration)
 
     def values(self, index: int) -> Values:

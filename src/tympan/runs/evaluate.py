@@ -8,7 +8,7 @@ import torch
 
 from ..data import Example
 from ..objectives.accumulate import Accumulator
-from ..pipeline import Output, Part
+from ..pipeline import Output, Part, Pipeline
 from ..serving.artifact import Artifact
 from . import baselines
 from .prepare import Prepared
@@ -130,12 +130,12 @@ class _Scoring:
                 yield example.waveform
 
         for heard in artifact.hear(waveforms(), batch_size):
-            self._recording(waiting.pop(0), heard)
+            self._recording(waiting.pop(0), heard, artifact.pipeline)
         for name, recordings in self.recordings.items():
             self._shuffled(name, run.outputs[name], Shuffled(recordings, run.seed))
         return self.result
 
-    def _recording(self, example: Example, heard: Mapping[str, torch.Tensor]) -> None:
+    def _recording(self, example: Example, heard: Mapping[str, torch.Tensor], pipeline: Pipeline) -> None:
         run, result = self.prepared.run, self.result
         encoded = self.prepared.encode(example)
         truths: dict[str, Decoded] = {}
@@ -157,6 +157,8 @@ class _Scoring:
                 **{f"baseline/{who}": answer(sound[name]) for who, answer in self.answers[name].items()},
                 **knowing[name],
             }
+            if pipeline.autoregressive:
+                said["reference/teacher_forced"] = _taught(pipeline, name, example, encoded[name], frames)
             weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
             count = int((~encoded[name][:, :frames].isnan()).sum())
             loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
@@ -200,6 +202,15 @@ class _Scoring:
             self.result.permuted[name, metric.type] = {
                 column: shuffled.permuted(metric, column, rate, orders) for column in output.target.outputs
             }
+
+
+@torch.inference_mode()
+def _taught(pipeline: Pipeline, name: str, example: Example, encoded: torch.Tensor, frames: int) -> Decoded:
+    """What a model that hears its past would say if it heard the true one: how well it knows the next step alone."""
+    device = next(pipeline.parameters()).device
+    waveform = torch.from_numpy(np.array(example.waveform, np.float32)).to(device)
+    said = pipeline.teacher_forced(waveform[None], {name: encoded[None, :, :frames].to(device)})["prediction"][name]
+    return {k: v[0] for k, v in pipeline.outputs[name].target.decode(said.float().cpu()).items()}
 
 
 def _lengthened(said: Decoded, frames: int) -> dict[str, np.ndarray]:

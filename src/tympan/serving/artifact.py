@@ -1,6 +1,7 @@
 """A folder that answers: config.json, model.safetensors and README.md; loading it runs no code that it brings."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -169,7 +170,19 @@ class Artifact:
     @torch.inference_mode()
     def _forward(self, waveform: Tensor, samples: Tensor) -> list[dict[str, Tensor]]:
         prediction = self.pipeline(waveform, samples=samples)["prediction"]
-        return [{name: p[i].float().cpu() for name, p in prediction.items()} for i in range(len(waveform))]
+        seconds = [n / self.config.audio.sample_rate for n in samples.tolist()]
+        return [
+            {k: self._of_sound(k, p[i].float().cpu(), s) for k, p in prediction.items()} for i, s in enumerate(seconds)
+        ]
+
+    def _of_sound(self, name: str, prediction: Tensor, seconds: float) -> Tensor:
+        """The frames of a clip's own sound, without those of the padding."""
+        rate = self.config.outputs[name].target.rate
+        if rate is None:
+            return prediction
+        frames = min(max(math.ceil(seconds * rate - 1e-6), 1), prediction.shape[1])
+        left = self.config.audio.padding == "left"
+        return prediction[:, -frames:] if left else prediction[:, :frames]
 
     @torch.inference_mode()
     def _embed(self, waveform: Tensor, samples: Tensor) -> list[Tensor]:
