@@ -174,6 +174,9 @@ def test_derivatives_of_soft_dtw_are_finite_differences():
 def test_what_is_not_finite_has_no_distance(broken):
     a, b = np.array([0.0, broken, 1.0]), np.zeros(3)
     assert all(math.isnan(figure) for figure in (dtw(a, b), dtw(b, a), frechet(a, b), *warping_path(a, b)))
+    values, by_a, by_b = soft_dtw(np.append(b, a), np.append(a, b + 1)[::-1].copy(), np.array([3, 0, 3]), 1.0)
+    assert np.isnan(values).tolist() == [False, False, True]
+    assert np.isnan(by_a).tolist() == np.isnan(by_b).tolist() == [False] * 3 + [True] * 3
 
 
 def test_kernels_are_not_compiled_where_they_are_not_used():

@@ -53,7 +53,7 @@ def soft_dtw(
     """Soft-DTW of squared differences (Cuturi & Blondel 2017) of many pairs of curves, laid end to end, in float64.
 
     Args:
-        a: the first curve of every pair, one after the other; finite.
+        a: the first curve of every pair, one after the other.
         b: the second ones, as long.
         lengths: the length of each pair of curves; 0 for a pair without any, whose value is 0.
         gamma: how soft the minimum is; towards 0 it becomes DTW of squared differences.
@@ -61,9 +61,14 @@ def soft_dtw(
         gradient: whether the derivatives are computed, which keeps 8 bytes per cell of the largest pair.
 
     Returns:
-        The values, accurate to 1e-9 gamma a frame, and their derivatives by `a` and by `b` (0 without `gradient`).
+        The values, accurate to 1e-9 gamma a frame, and their derivatives by `a` and by `b` (0 without `gradient`); NaN
+        for a pair with a value that is not finite.
     """
-    return _soft(a.astype(np.float64), b.astype(np.float64), lengths, gamma, _width(a, b, band), gradient)
+    found = _soft(a.astype(np.float64), b.astype(np.float64), lengths, gamma, _width(a, b, band), gradient)
+    pair = np.repeat(np.arange(len(lengths)), lengths)
+    broken = np.isin(np.arange(len(lengths)), pair[~np.isfinite(a + b)])
+    values, by_a, by_b = (np.where(at, np.nan, x) for at, x in zip((broken, *[broken[pair]] * 2), found, strict=True))
+    return values, by_a, by_b
 
 
 def _width(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"], band: int | None) -> int:
@@ -158,12 +163,9 @@ def _exp(x: float) -> float:
     """exp of x <= 0, within 1e-13; below -40 it is exp(-40). A polynomial at x / 64, squared six times."""
     z = max(x, -40.0) / 64
     p = 1 + z * (1 + z * (1 / 2 + z * (1 / 6 + z * (1 / 24 + z * (1 / 120 + z * (1 / 720 + z * (1 / 5040)))))))
-    p *= p
-    p *= p
-    p *= p
-    p *= p
-    p *= p
-    return p * p
+    for _ in range(6):
+        p *= p
+    return p
 
 
 @_kernel
