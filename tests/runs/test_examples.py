@@ -152,7 +152,10 @@ NEEDED: dict[str, dict[str, Any]] = {
     "wavenet": {"hears_past": False},
 }
 """What no example has, and a component cannot be without where a target is given once per clip."""
-WITH = {"quantised": ["loss=cross_entropy"]}
+WITH = {
+    "quantised": ["loss=cross_entropy"],
+    **{name: ["target.rate=10"] for name in Metric.names() if Metric.find(name).timed},
+}
 """What else must be chosen with a component."""
 
 
