@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 from ruamel.yaml import YAML
 
+from tympan.runs import trainer
 from tympan.runs.configuration import load
 from tympan.runs.run import Run
 from tympan.runs.train import Result, train
@@ -48,3 +50,19 @@ def trained(tmp_path: Path, **sections: Any) -> Result:
 def log(result: Result) -> list[dict[str, float]]:
     """The lines of its log."""
     return [json.loads(line) for line in (result.folder / "log.jsonl").read_text().splitlines()]
+
+
+def stopped(monkeypatch: pytest.MonkeyPatch, run: Run, step: int) -> Path:
+    """The folder of a run that ctrl-C ended after a step."""
+
+    class Stopped(trainer.Tracker):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == step:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "Tracker", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, console=Console(quiet=True))
+    (folder,) = Path(run.checkpoint.checkpoint_dir).iterdir()
+    return folder

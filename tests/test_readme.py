@@ -26,6 +26,8 @@ SHORT = {
     "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2", "model.name=test_resnet"],
     "speech_digits": ["training.max_steps=1", "training.batch_size=8"],
+    "skin_response": ["data.size=36", "data.listeners=6", "training.max_steps=1", "loader.num_workers=0"],
+    "pmemo2019_transformer": ["training.max_steps=1", "training.batch_size=4", "loader.num_workers=0"],
     "tempo": ["training.max_steps=2", "training.batch_size=4"],
 }
 

@@ -1,48 +1,21 @@
 """A run that was stopped goes on from its last checkpoint, and ends where it would have ended."""
 
-from pathlib import Path
-
 import pytest
 from rich.console import Console
 from safetensors.torch import load_file
-from transformers import TrainerCallback
 
-from runs_helpers import log, run_of, trained
-from tympan.runs import trainer
-from tympan.runs.train import resume, train
+from runs_helpers import log, run_of, stopped, trained
+from tympan.runs.train import resume
 
 QUIET = Console(quiet=True)
 TRAINING = {"max_epochs": 4, "batch_size": 16}
-
-
-class Stop(TrainerCallback):
-    """What ctrl-C does, after a step."""
-
-    step = 8
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == self.step:
-            raise KeyboardInterrupt
-
-
-def stopped(monkeypatch: pytest.MonkeyPatch, run) -> Path:
-    class Stopped(trainer.Tracker):
-        def on_step_end(self, args, state, control, **kwargs):
-            Stop().on_step_end(args, state, control, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "Tracker", Stopped)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, console=QUIET)
-    (folder,) = Path(run.checkpoint.checkpoint_dir).iterdir()
-    return folder
 
 
 @pytest.mark.parametrize("every", [5, 1000])
 def test_a_stopped_run_ends_with_the_weights_and_figures_of_one_that_was_not(tmp_path, monkeypatch, every):
     sections = {"training": TRAINING, "model": {"type": "cnn", "width": 8, "dropout": 0.2}}
     whole = trained(tmp_path / "whole", **sections)
-    folder = stopped(monkeypatch, run_of(tmp_path, **sections, checkpoint={"save_every_n_steps": every}))
+    folder = stopped(monkeypatch, run_of(tmp_path, **sections, checkpoint={"save_every_n_steps": every}), 8)
     result = resume(folder, console=QUIET)
     assert result.folder == folder and result.metrics == whole.metrics
     mine, theirs = (load_file(r.folder / "model" / "model.safetensors") for r in (result, whole))
