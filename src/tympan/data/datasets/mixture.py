@@ -16,6 +16,13 @@ from . import Dataset
 _SHARED = ("sample_rate", "duration", "channels", "channel_names", "crop", "padding")
 
 
+def _or_less(schema: dict[str, Any]) -> None:
+    """A corpus may leave out what the mixture says for it, though by itself it needs it."""
+    schema["additionalProperties"] = {
+        "anyOf": [schema["additionalProperties"], {"type": "object", "required": ["type"]}]
+    }
+
+
 class Mixture(Dataset):
     """Corpora by name, mixed in training and scored one by one and together.
 
@@ -23,7 +30,7 @@ class Mixture(Dataset):
     says, by itself. Its recordings, songs and listeners are called by its name and their own: `pmemo2019/996`.
     """
 
-    sources: dict[str, SerializeAsAny[Source]] = Field(min_length=1)
+    sources: dict[str, SerializeAsAny[Source]] = Field(min_length=1, json_schema_extra=_or_less)
     """The corpora by name; what they say of `sample_rate`, `duration`, `channels`, `channel_names`, `crop` and
     `padding` is what the mixture says, and may be left out."""
     train: tuple[str, ...] | None = Field(default=None, min_length=1)
