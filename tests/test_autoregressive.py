@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tympan.features import Feature
+from tympan.feedback import spoiled_past
 from tympan.models import Model
 from tympan.objectives import Target
 from tympan.pipeline import Output, Pipeline
@@ -22,7 +23,11 @@ def pipeline(target: dict | None = None, audio: Signal = AUDIO, feature: dict = 
     torch.manual_seed(0)
     output = Output.model_validate({"target": target or EDA})
     return Pipeline(
-        audio, "left", Feature.model_validate(feature), Model.model_validate({**MODEL, **fields}), {"eda": output}
+        audio,
+        "left",
+        Feature.model_validate(feature),
+        Model.model_validate({**MODEL, "past_noise": 0.0, **fields}),
+        {"eda": output},
     )
 
 
@@ -77,6 +82,18 @@ def test_an_unknown_past_reaches_no_gradient() -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in made.parameters())
 
 
+def test_noise_on_the_past_is_decided_by_the_key_alone_and_has_its_deviation() -> None:
+    past, known = torch.zeros(64, 2, 50), torch.ones(64, 50, dtype=torch.bool)
+    known[:, :5] = False
+    keys = torch.stack([torch.full((64,), 3), torch.arange(64)], 1)
+    noisy, still = spoiled_past(past, known, 0.0, 0.5, keys, 7)
+    assert torch.equal(still, known) and not noisy[:, :, :5].any()
+    assert abs(float(noisy[:, :, 5:].std()) - 0.5) < 0.02 and abs(float(noisy[:, :, 5:].mean())) < 0.02
+    alone, _ = spoiled_past(past[9:10], known[9:10], 0.0, 0.5, keys[9:10], 7)
+    assert torch.equal(alone, noisy[9:10])
+    assert not torch.equal(spoiled_past(past, known, 0.0, 0.5, keys + 1, 7)[0], noisy)
+
+
 def test_a_dropped_past_is_decided_by_the_key_alone() -> None:
     waveform, target, _, _ = batch()
     keys = torch.tensor([[e, 5] for e in range(40)])
@@ -94,7 +111,7 @@ def test_a_dropped_past_is_decided_by_the_key_alone() -> None:
 
 def test_dropping_needs_a_key() -> None:
     waveform, target, _, _ = batch()
-    with pytest.raises(ValueError, match="past_dropout needs the `key`"):
+    with pytest.raises(ValueError, match="need the `key`"):
         pipeline(past_dropout=0.5).train()(waveform, target)
 
 

@@ -45,21 +45,36 @@ def true_past(
     return pad(past, (1, 0))[:, :, :-1], pad(~unknown[:, 0], (1, 0))[:, :-1]
 
 
-def dropped_past(
+def spoiled_past(
     past: Float[Tensor, "batch heard steps"],
     known: Bool[Tensor, "batch steps"],
-    probability: float,
+    dropout: float,
+    noise: float,
     key: Int[Tensor, "batch 2"] | None,
     seed: int,
 ) -> tuple[Float[Tensor, "batch heard steps"], Bool[Tensor, "batch steps"]]:
-    """The same, but some clips have no past at all: so a cold start is learned, and the sound is listened to.
+    """The same, but some clips have no past at all, so that a cold start is learned; and what there is has noise.
+
+    A past that is true in training and the model's own afterwards is trusted too much, and errors grow; with noise the
+    sound is listened to, and errors are mended.
+
+    Args:
+        dropout: the probability that a clip has no past.
+        noise: the standard deviation of the noise, in the units of `past`.
+        key: decides both.
+        seed: decides both.
 
     Raises:
-        ValueError: there is no `key`, which decides who has none.
+        ValueError: there is no `key`.
     """
     if key is None:
-        raise ValueError("past_dropout needs the `key` of each clip: (epoch, index)")
-    known = known & (uniform(key, seed, "past_dropout", 1) >= probability)
+        raise ValueError("past_dropout and past_noise need the `key` of each clip: (epoch, index)")
+    known = known & (uniform(key, seed, "past_dropout", 1) >= dropout)
+    if noise:
+        # Box and Muller 1958: two uniform numbers are a normal one.
+        radius, angle = uniform(key, seed, "past_noise", 2 * past[0].numel()).chunk(2, 1)
+        normal = (-2 * torch.log1p(-radius)).sqrt() * torch.cos(2 * torch.pi * angle)
+        past = past + noise * normal.view_as(past)
     return past * known[:, None], known
 
 

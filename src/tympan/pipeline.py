@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .component import Component, Section
 from .data.augmentations import Augmentation
 from .features import Feature
-from .feedback import check_past, dropped_past, generate, true_past
+from .feedback import check_past, generate, spoiled_past, true_past
 from .frames import masked_mean, resample_mask
 from .head import Head
 from .models import Model
@@ -113,6 +113,7 @@ class Pipeline(nn.Module):
         check_past(model, {name: output.target for name, output in outputs.items()})
         self.autoregressive, self.seed = model.autoregressive, seed
         self.past_dropout: float = getattr(model, "past_dropout", 0.0)
+        self.past_noise: float = getattr(model, "past_noise", 0.0)
         targets = {name: output.target.signal(audio.duration) for name, output in outputs.items()}
         first = next(iter(outputs.values())).target
         heard = first.past_signal if self.autoregressive else first.signal
@@ -160,8 +161,8 @@ class Pipeline(nn.Module):
         assert self.autoregressive, "others hear no past"
         ((name, output),) = self.outputs.items()
         past = true_past(output.target, target[name])
-        if self.training and self.past_dropout:
-            past = dropped_past(*past, self.past_dropout, key, self.seed)
+        if self.training and (self.past_dropout or self.past_noise):
+            past = spoiled_past(*past, self.past_dropout, self.past_noise, key, self.seed)
         x, real = self.represent(waveform, key, samples)
         embedding = self.backbone(x, real, *past)
         return self._answer(embedding, resample_mask(real, embedding.shape[2]), target)

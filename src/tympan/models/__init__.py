@@ -38,7 +38,8 @@ class Model(Component):
           `known (batch,)`; the embedding `(batch, width)` equals that of `forward` within 1e-5.
 
         The Signal that `build` takes as the target is then `Target.past_signal`, with the channels of `past`. Where
-        the model has a field `past_dropout`, a clip's whole past is left out in training with this probability.
+        the model has a field `past_dropout`, a clip's whole past is left out in training with this probability, and
+        noise of deviation `past_noise` is added to it.
         """
         return False
 

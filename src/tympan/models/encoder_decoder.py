@@ -50,6 +50,11 @@ class EncoderDecoder(Model):
         """The probability that a clip's whole past is left out in training: the decoder's."""
         return getattr(self.decoder, "past_dropout", 0.0)
 
+    @property
+    def past_noise(self) -> float:
+        """That of the decoder."""
+        return getattr(self.decoder, "past_noise", 0.0)
+
     def explain(self, features: Signal, target: Signal) -> str:
         encoder = self.encoder.explain(features, target)
         return f"encoder: {encoder}" if encoder else ""
