@@ -29,9 +29,9 @@ class LSTM(Model):
     """Whether it also hears its own past predictions, one step of the target at a time; in one direction only."""
     past_dropout: float = Field(default=0.2, ge=0, le=1)
     """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
-    past_noise: float = Field(default=0.5, ge=0)
-    """The deviation of the noise that is added to the true past in training, in deviations of the target, so that its
-    own errors are mended and do not grow."""
+    past_noise: float = Field(default=2.0, ge=0)
+    """The deviation of the noise that is added to the true past in training, in deviations of the target. Of a signal
+    that changes slowly the past tells nearly all, and without noise the sound would hardly be listened to."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout after each layer."""
 

@@ -41,9 +41,9 @@ class WaveNet(Model):
     """Whether it hears its own past answers, one step of the target after the other."""
     past_dropout: float = Field(default=0.2, ge=0, le=1)
     """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
-    past_noise: float = Field(default=0.5, ge=0)
-    """The deviation of the noise that is added to the true past in training, in deviations of the target, so that its
-    own errors are mended and do not grow."""
+    past_noise: float = Field(default=2.0, ge=0)
+    """The deviation of the noise that is added to the true past in training, in deviations of the target. Of a signal
+    that changes slowly the past tells nearly all, and without noise the sound would hardly be listened to."""
     conditioning: tuple[str, ...] = ()
     """Names of feature channels, or patterns such as `mfcc_*`, that also reach every gate directly."""
 
