@@ -101,8 +101,15 @@ class Prepared:
 
 def _portable(source: Source) -> dict[str, Any]:
     """What a source says of itself, with the last part alone of paths, which are of this machine."""
-    told = source.model_dump(mode="json")
-    return {k: PurePosixPath(v).name if isinstance(v, str) and "/" in v else v for k, v in told.items()}
+
+    def last(told: Any) -> Any:
+        if isinstance(told, dict):
+            return {k: last(v) for k, v in told.items()}
+        if isinstance(told, list):
+            return [last(v) for v in told]
+        return PurePosixPath(told).name if isinstance(told, str) and "/" in told else told
+
+    return last(source.model_dump(mode="json"))
 
 
 def known(run: Run, indices: Sequence[int]) -> list[Values]:
