@@ -1,6 +1,12 @@
 """Songs whose loudness changes, and what a listener's skin makes of it a little later."""
 
+import warnings
+from typing import Any
+
 import numpy as np
+
+from tympan.component import AssumptionWarning
+from tympan.data.datasets import Dataset
 
 
 def loudness(seconds: float, rate: float, seed: int) -> np.ndarray:
@@ -21,3 +27,18 @@ def conductance(seconds: float, rate: float, seed: int, listener: int) -> np.nda
     heard = loudness(seconds, rate, seed)
     late = np.concatenate([np.full(round(2 * rate), heard[0]), heard])[: len(heard)]
     return 2 + listener + late + own
+
+
+def listed(kind: type[Dataset], config: dict[str, Any], **fields: Any) -> tuple[Dataset, list[str]]:
+    """A source, its recordings listed, and what it told."""
+    source = kind.model_validate({**config, **fields})
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        len(source)
+    assert all(each.category is AssumptionWarning for each in said)
+    return source, [str(each.message) for each in said]
+
+
+def ids(source: Dataset) -> list[str]:
+    """The ids of its recordings, in order."""
+    return [source.describe(i).id for i in range(len(source))]

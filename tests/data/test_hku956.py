@@ -1,15 +1,14 @@
 """HKU956: listeners' files at any depth, the part that was heard, sound from a folder or a link, other signals too."""
 
 import socket
-import warnings
 
 import numpy as np
 import pytest
 
 from corpora import hku956
 from corpora.hku956 import HEARD, signal
+from corpora.songs import ids, listed
 from data.test_download import loopback, send, server  # noqa: F401
-from tympan.component import AssumptionWarning
 from tympan.data import storage
 from tympan.data.datasets.hku956 import HKU956
 from tympan.data.split import Split, split
@@ -24,17 +23,7 @@ def config(tmp_path):
 
 
 def quiet(config, **fields):
-    """A source, listed, and what it told."""
-    source = HKU956.model_validate({**config, **fields})
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        len(source)
-    assert all(each.category is AssumptionWarning for each in said)
-    return source, [str(each.message) for each in said]
-
-
-def ids(source):
-    return [source.describe(i).id for i in range(len(source))]
+    return listed(HKU956, config, **fields)
 
 
 def test_every_file_is_a_recording_of_one_listener_to_one_song(config):

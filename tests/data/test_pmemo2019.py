@@ -1,14 +1,13 @@
 """PMEmo2019: one recording for each song and listener, and every known trap of it handled and told."""
 
 import time
-import warnings
 
 import numpy as np
 import pytest
 
 from corpora import pmemo2019
 from corpora.pmemo2019 import LISTENERS, RATE, SECONDS, put_table, signal, table, usual
-from tympan.component import AssumptionWarning
+from corpora.songs import ids, listed
 from tympan.data import recordings, storage
 from tympan.data.datasets.pmemo2019 import PMEmo2019
 from tympan.data.split import Split, split
@@ -23,17 +22,7 @@ def config(tmp_path):
 
 
 def quiet(config, **fields):
-    """A source, listed, and what it told."""
-    source = PMEmo2019.model_validate({**config, **fields})
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        len(source)
-    assert all(each.category is AssumptionWarning for each in said)
-    return source, [str(each.message) for each in said]
-
-
-def ids(source):
-    return [source.describe(i).id for i in range(len(source))]
+    return listed(PMEmo2019, config, **fields)
 
 
 def test_every_column_is_a_recording_of_one_listener_to_one_song(config):

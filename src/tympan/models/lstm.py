@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from ..frames import Steps, resample_real
 from ..signals import Signal
-from . import Model
+from ._past import Hearing
 
 
-class LSTM(Model):
+class LSTM(Hearing):
     """Recurrent layers (Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735) that keep every frame.
 
     One that hears its past has a step of the target for a frame: it is given the mean of the sound within that step,
@@ -25,13 +25,6 @@ class LSTM(Model):
     """Layers, one on the other."""
     bidirectional: bool = True
     """Whether a second network hears the clip backwards, so that a frame also depends on later ones."""
-    hears_past: bool = False
-    """Whether it also hears its own past predictions, one step of the target at a time; in one direction only."""
-    past_dropout: float = Field(default=0.2, ge=0, le=1)
-    """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
-    past_noise: float = Field(default=2.0, ge=0)
-    """The deviation of the noise that is added to the true past in training, in deviations of the target. Of a signal
-    that changes slowly the past tells nearly all, and without noise the sound would hardly be listened to."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout after each layer."""
 
@@ -44,10 +37,6 @@ class LSTM(Model):
     @property
     def hears_future(self) -> bool:
         return self.bidirectional
-
-    @property
-    def autoregressive(self) -> bool:
-        return self.hears_past
 
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, at the rate of the features or, if it hears its past, of the

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..signals import Signal
-from . import Model
 from ._attention import Layer, earlier, turn
+from ._past import Hearing
 from ._transformer_decoder import HearsPast
 
 
-class Transformer(Model):
+class Transformer(Hearing):
     """Layers of attention, normalisation first (Vaswani et al. 2017, doi 10.48550/arXiv.1706.03762; Xiong et al. 2020,
     doi 10.48550/arXiv.2002.04745), in which padding does not count.
 
@@ -31,13 +31,6 @@ class Transformer(Model):
     """Frames that become one before the first layer; 4 makes attention over 1,000 frames sixteen times cheaper."""
     causal: bool = False
     """Whether a frame attends to earlier frames alone."""
-    hears_past: bool = False
-    """Whether it also hears its own past predictions, one step of the target at a time."""
-    past_dropout: float = Field(default=0.2, ge=0, le=1)
-    """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
-    past_noise: float = Field(default=2.0, ge=0)
-    """The deviation of the noise that is added to the true past in training, in deviations of the target. Of a signal
-    that changes slowly the past tells nearly all, and without noise the sound would hardly be listened to."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout after every attention and every dense layer."""
 
@@ -54,10 +47,6 @@ class Transformer(Model):
     @property
     def hears_future(self) -> bool:
         return not self.causal
-
-    @property
-    def autoregressive(self) -> bool:
-        return self.hears_past
 
     def build(self, features: Signal, target: Signal) -> tuple[nn.Module, Signal]:
         """The module, and the Signal of its embedding, `stride` times slower than the features or, if it hears its

@@ -9,14 +9,14 @@ from torch import nn
 from ..component import did_you_mean
 from ..frames import Steps
 from ..signals import Signal
-from . import Model
+from ._past import Hearing
 from ._wavenet import Network
 from ._wavenet_grid import Derived
 
 _DEFAULT_CONTEXT = 5.0  # s: skin conductance begins to rise 1 to 3 s after its cause, and rises for 1 to 3 s.
 
 
-class WaveNet(Model):
+class WaveNet(Hearing):
     """Dilated convolutions of kernel 2 with gates (van den Oord et al. 2016, doi 10.48550/arXiv.1609.03499).
 
     The sound runs through the stacks at the rate of the features. Its past answers, at the target's rate, are
@@ -39,11 +39,6 @@ class WaveNet(Model):
     """Dropout after each gate."""
     hears_past: bool = True
     """Whether it hears its own past answers, one step of the target after the other."""
-    past_dropout: float = Field(default=0.2, ge=0, le=1)
-    """The probability that a clip's whole past is left out in training, so that a cold start is learned."""
-    past_noise: float = Field(default=2.0, ge=0)
-    """The deviation of the noise that is added to the true past in training, in deviations of the target. Of a signal
-    that changes slowly the past tells nearly all, and without noise the sound would hardly be listened to."""
     conditioning: tuple[str, ...] = ()
     """Names of feature channels, or patterns such as `mfcc_*`, that also reach every gate directly."""
 
@@ -56,10 +51,6 @@ class WaveNet(Model):
     @property
     def hears_future(self) -> bool:
         return False
-
-    @property
-    def autoregressive(self) -> bool:
-        return self.hears_past
 
     def derive(self, features: Signal, target: Signal) -> Derived:
         """Stacks and layers, as few of both as see the context.
