@@ -133,3 +133,9 @@ def test_what_is_wrong_with_times_is_named(times: np.ndarray, problem: str) -> N
 @pytest.mark.parametrize("frames", [0, 1, 1000])
 def test_times_that_are_rounded_are_no_problem(rate: float, frames: int) -> None:
     assert not check_time(np.round(np.arange(frames) / rate, 3), rate, "a.csv")
+
+
+@pytest.mark.parametrize("text", [",\n,\n", '""\n'])
+def test_a_table_of_empty_cells_is_named(text):
+    with pytest.raises(ValueError, match=r"listener.csv has only empty cells"):
+        read(text, "listener.csv")

@@ -139,6 +139,8 @@ def _rows(text: str, separator: str, where: str) -> list[tuple[int, list[str]]]:
         rows = [(reader.line_num, [cell.strip() for cell in cells] or [""]) for cells in reader]
     except csv.Error as error:
         raise ValueError(f"{where}, line {reader.line_num} is no valid CSV: {error}") from error
+    if not any(any(cells) for _, cells in rows):
+        raise ValueError(f"{where} has only empty cells; fill it in, or take it away")
     single = all(len(cells) == 1 for _, cells in rows)
     first = next(i for i, (_, cells) in enumerate(rows) if any(cells))
     last = max(i for i, (_, cells) in enumerate(rows) if any(cells))

@@ -203,3 +203,24 @@ def test_the_real_listeners_are_read(shared_data):
         x = source.values(i)["eda"]
         assert len(x) / 4 == source.describe(i).duration
         assert np.nanmean(x) == pytest.approx(0, abs=1e-5) and np.nanstd(x) == pytest.approx(1, abs=1e-4)
+
+
+def test_two_files_of_one_recording_are_refused_by_their_names(config, tmp_path):
+    (first,) = tmp_path.glob("*/hku1903/EDA/0_*.csv")
+    other = first.parents[3] / first.parents[2].name / "later" / "hku1903" / "EDA"
+    other.mkdir(parents=True)
+    (other / first.name).write_bytes(first.read_bytes())
+    with pytest.raises(ValueError, match="are of one recording; take one of them away"):
+        quiet(config)
+
+
+@pytest.mark.parametrize("pattern", ["{participant}/{folder}/{number}_{song}", "{listener}/{folder}/{song}"])
+def test_a_pattern_that_names_other_things_is_refused(config, pattern):
+    with pytest.raises(ValueError, match=r"must name each of {listener}, {number}, {song}, {folder} once"):
+        quiet(config, signal_pattern=pattern)
+
+
+@pytest.mark.parametrize("field", [{"signal_rates": {"eda": 0}}, {"split_ratios": [0.8, 0.1, 0.2]}])
+def test_a_rate_of_nothing_and_shares_that_are_more_than_all_are_refused(config, field):
+    with pytest.raises(ValueError, match=next(iter(field))):
+        HKU956.model_validate({**config, **field})

@@ -99,12 +99,33 @@ def test_a_corpus_of_no_weight_is_not_trained_on():
     assert {corpus(source, i) for i in parts.test} == {"a", "b"}
 
 
+def test_corpora_of_different_groups_keep_each_its_own_whole(tmp_path):
+    sources = {}
+    for name, column in (("a", "subject"), ("b", "drum")):
+        lines = [f"path,{column},x", *(f"{n}.wav,{column}{n % 5},{n}" for n in range(20))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        sources[name] = {"type": "manifest", "path": str(tmp_path / f"{name}.csv"), "group_column": column}
+    source = mixture(sources=sources)
+    parts = split(source, Split(), 1)
+    groups = [
+        {v for i in own for k, v in source.describe(i).groups.items() if k != "corpus"} for own in vars(parts).values()
+    ]
+    assert sum(map(len, groups)) == len(set().union(*groups)) == 10
+
+
+def test_validation_none_gives_its_recordings_to_training_only_where_the_corpus_is_trained_on():
+    source = mixture(train=["a"], validation=["b"], test=["a"])
+    parts = split(source, Split(validation="none"), 1)
+    assert {corpus(source, i) for i in parts.train} == {"a"} and not parts.validation
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"sampling_weights": [1]}, "1 sampling_weights for 2 corpora"),
         ({"sampling_weights": [1, -1]}, "none below 0"),
         ({"sampling_weights": [0, 0]}, "one above"),
+        ({"train": ["a"], "validation": ["a"], "test": ["a"]}, "b is in no part"),
         ({"train": ["x"]}, "train names x; the sources are: a, b"),
         ({"sources": {"a": {"type": "tone", "sample_rate": 4000}}}, "has sample_rate 4000, and the mixture 8000"),
         ({"sources": {"a/b": {"type": "tone"}}}, "no /"),

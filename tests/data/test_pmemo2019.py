@@ -223,3 +223,9 @@ def test_as_many_columns_as_the_real_corpus_has_are_read_in_seconds(tmp_path):
     begin = time.process_time()
     source, _ = quiet({"root": root, "sample_rate": 16000, "duration": 10.0}, modalities=["eda"])
     assert len(source) == 7940 and time.process_time() - begin < 30
+
+
+def test_a_signal_of_ones_own_needs_a_pattern(config):
+    own = {"file_format": {"bvp": ".csv"}, "data_directories": {"bvp": "BVP"}, "signal_rates": {"bvp": 64}}
+    with pytest.raises(ValueError, match="signal_patterns says nothing of 'bvp'"):
+        quiet(config, modalities=["eda", "bvp", "audio"], signal_units={"bvp": ""}, **own)

@@ -45,6 +45,7 @@ def prepare(
     """Bring a whole corpus into the cache, decoded and resampled; continues where it was stopped. Files that cannot be
     used are listed; status 1 where they are more than `--bad`."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..data.cache import folder
@@ -65,7 +66,7 @@ def prepare(
     if kept.bad:
         table = Table("not usable", "why")
         for one in kept.bad[:20]:
-            table.add_row(one.uri, one.reason)
+            table.add_row(escape(one.uri), escape(one.reason))
         Console().print(table)
         typer.echo(f"not usable: {len(kept.bad)}, all listed in {kept.quarantine}")
     allowed = int(float(number) / 100 * kept.files) if number != bad else int(float(number))

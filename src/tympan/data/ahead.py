@@ -21,7 +21,7 @@ def ahead(clips: Clips, count: int) -> Iterator["Clips | Ahead"]:
     They are the same clips; where nothing is in a bucket, or `count` is 0, they are `clips` themselves.
     """
     files = clips.source.files().items() if count else ()
-    remote = {i for uri, indices in files if storage.is_remote(uri) for i in indices}
+    remote = {i for uri, indices in files if storage.elsewhere(uri) for i in indices}
     if remote.isdisjoint(clips.part):
         yield clips
         return

@@ -1,5 +1,6 @@
 """Examples -> one batch: padded to one length, NaN where a target is unknown."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -71,9 +72,8 @@ class Collate:
     def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         target = {}
         for name in items[0]["target"]:
-            frames = self.frames[name]
-            rows = [item["target"][name][:, :frames] for item in items]
-            target[name] = torch.stack([pad(row, frames, self.padding, float("nan")) for row in rows])
+            rows = [self._beside(item["target"][name], item["waveform"], self.frames[name]) for item in items]
+            target[name] = torch.stack(rows)
         return {
             # In a worker this lays the clips where the training process finds them; `stack` would be copied there.
             "waveform": default_collate([pad(item["waveform"], self.samples, self.padding) for item in items]),
@@ -81,6 +81,11 @@ class Collate:
             "key": torch.stack([item["key"] for item in items]),
             "target": target,
         }
+
+    def _beside(self, target: Tensor, waveform: Tensor, frames: int) -> Tensor:
+        """A target that begins with its sound, whichever of them is longer, and is padded where its sound is."""
+        own = min(max(math.ceil(waveform.shape[-1] * frames / self.samples - 1e-6), 1), frames)
+        return pad(pad(target[:, :own], own, "right", math.nan), frames, self.padding, math.nan)
 
 
 def pad(

@@ -81,12 +81,17 @@ def _fetch(link: str, written: Path) -> None:
             return
 
 
+_SAFE = "/%:@!$&'()*+,;=~?"  # what an address may hold as it is
+
+
 def _follow(link: str, written: Path, end: float) -> None:
     place = link
     for _ in range(MAX_REDIRECTS + 1):
         with _connected(place, end) as connection:
             parts = urlsplit(place)
-            target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{parts.query}" if parts.query else "")
+            target = quote(parts.path or "/", safe=_SAFE) + (
+                f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+            )
             connection.request("GET", target, headers={"User-Agent": "tympan", "Accept-Encoding": "identity"})
             answer = connection.getresponse()
             if answer.status in (301, 302, 303, 307, 308) and answer.headers["Location"]:

@@ -31,7 +31,12 @@ class Draw:
         """
         self.descriptions: list[Description] = [source.describe(i) for i in range(len(source))]
         self.kinds: tuple[str | None, ...] = config.kinds(source)
-        self.by_kind = [[_group(d, kind) for d in self.descriptions] for kind in self.kinds]
+        # Corpora whose groups are of different kinds keep each its own whole.
+        own = {name: corpus.group for name, (corpus, _) in source.corpora.items()} if self.kinds == (None,) else {}
+        own = own if config.protocol == "group" else {}
+        self.by_kind = [
+            [_group(d, own.get(d.groups.get("corpus", ""), kind)) for d in self.descriptions] for kind in self.kinds
+        ]
         self.seed = seed
         self.weights = self._weights(source, config.stratify)
 

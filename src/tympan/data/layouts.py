@@ -68,7 +68,7 @@ def write(
     if layout == "pmemo2019":
         _table(folder / "metadata.csv", [["musicId", "fileName"], *([name, f"{name}.mp3"] for name in heard)])
         return folder
-    links = ([name, (folder / "songs" / f"{name}.mp3").resolve().as_uri()] for name in heard)
+    links = ([name, f"songs/{name}.mp3"] for name in heard)  # below the folder, wherever it is taken
     _table(folder / "2. original_song_audio.csv", [["song_id", "link"], *links])
     ratings = ["valence_rating", "valence", "arousal_rating", "arousal"]
     header = ["participant_id", "song_no", "song_id", *ratings, "play_duration"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -16,6 +16,8 @@ from . import storage
 from .recordings import Recording, Recordings
 from .survey import Survey
 
+Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A rate."""
 AUDIO = "audio"
 """The modality that is heard; every other one is a signal."""
 
@@ -39,7 +41,7 @@ class Listeners(Recordings):
     """Where each modality's files are: a path below the root, an absolute one, or a URI."""
     metadata_paths: tuple[str, ...]
     """The tables with what is known of songs or recordings: a path below the root, an absolute one, or a URI."""
-    signal_rates: dict[str, float]
+    signal_rates: dict[str, Hertz]
     """Values per second (Hz) of each signal, as it was recorded."""
     signal_units: dict[str, str]
     """The unit of each signal. In µS, or in `z` (already normalised), it is checked to be skin conductance."""
@@ -63,6 +65,8 @@ class Listeners(Recordings):
 
     @model_validator(mode="after")
     def _modalities_are_known(self) -> "Listeners":
+        if min(self.split_ratios) < 0 or abs(sum(self.split_ratios) - 1) > 1e-6:
+            raise ValueError(f"split_ratios are three shares that add up to 1, not {self.split_ratios}")
         for name in self.modalities:
             if name != AUDIO and name not in self.signal_rates:
                 known = [*self.signal_rates, AUDIO]

@@ -67,7 +67,7 @@ def prepare(source: Source, *, workers: int | None = None, progress: Callable[[i
     files = source.files()
     kept = Kept(len(files))
     cores = os.cpu_count() or 1
-    workers = workers or (min(4 * cores, MOST) if any(map(storage.is_remote, files)) else cores)
+    workers = workers or (min(4 * cores, MOST) if any(map(storage.elsewhere, files)) else cores)
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
     place = quarantine(source)

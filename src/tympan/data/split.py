@@ -153,7 +153,7 @@ def _divide(
     own = {part: own.get(part, []) for part in (*_PARTS, None)}
     shares: list[float] = [s if part in named else 0.0 for part, s in zip(_PARTS, config.shares, strict=True)]
     if config.validation == "none":
-        own["train"], own["validation"] = own["train"] + own["validation"], []
+        own["train"], own["validation"] = own["train"] + own["validation"] * ("train" in named), []
     if len(own[None]) < len(indices) and config.protocol != "ordered":
         draw.refuse_shared(own)
     if own["validation"] and (config.validation is not None or config.ratios not in (None, _RATIOS)):
@@ -163,7 +163,7 @@ def _divide(
     train, validation, test = own["train"], own["validation"], own["test"]
     if train and not validation and shares[1]:
         train, validation = divide(train, (1 - config.share, config.share), seed=seed)
-    if own[None]:
+    if own[None] and sum(shares):
         drawn = divide(own[None], [share / sum(shares) for share in shares], seed=seed)
         train, validation, test = (a + b for a, b in zip((train, validation, test), drawn, strict=True))
     return train, validation, test

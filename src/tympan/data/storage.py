@@ -23,6 +23,11 @@ ASIDE = ".tmp-"
 """How the names of files that are not yet whole begin."""
 
 
+def elsewhere(uri: str | Path) -> bool:
+    """Whether it is on another machine, by its scheme alone, be it one that can be read or not."""
+    return str(uri).partition("://")[0] not in (str(uri), "file")
+
+
 def is_remote(uri: str | Path) -> bool:
     """Whether a file is not on a local disk.
 

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -48,9 +48,16 @@ class Survey:
         ]
 
 
-def pattern(text: str, suffix: str, **fixed: str) -> re.Pattern[str]:
-    """The expression that matches paths like `{listener}/{folder}/{number}_{song}` in any folder, by these names."""
+def pattern(text: str, suffix: str, needs: Sequence[str], **fixed: str) -> re.Pattern[str]:
+    """The expression that matches paths like `{listener}/{folder}/{number}_{song}` in any folder, by these names.
+
+    Raises:
+        ValueError: a name that it needs is missing, or there twice, or another one is there.
+    """
     pieces = re.split(r"\{(\w+)\}", text)
+    if sorted(name for name in pieces[1::2] if name not in fixed) != sorted(needs):
+        allowed = ", ".join(f"{{{name}}}" for name in (*needs, *fixed))
+        raise ValueError(f"the pattern {text!r} must name each of {allowed} once, and nothing else")
     kinds = {"number": r"\d+"}
     parts = [
         re.escape(fixed.get(piece, piece))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..component import did_you_mean
 from ..feedback import check_past
 from ..objectives import Target
-from ..pipeline import check_outputs
+from ..pipeline import PARTS, check_outputs
 from .monitor import monitored
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ def conflicts(run: Run) -> list[Conflict]:
     found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_timed(run)]
     if len(set(run.seeds)) < len(run.seeds) or min(run.seeds, default=0) < 0:
         found.append(("seeds", "seeds are different whole numbers from 0 on"))
+    if run.split.folds and any(set(parts) != set(PARTS) for _, parts in run.data.corpora.values()):
+        found.append(
+            ("split.folds", "folds go over everything; leave out data.train, validation, test and weights of 0")
+        )
     found += [
         ("", f"{name} is defined inside of a function, where no artifact finds it; define it at the top of a file")
         for name in run.elsewhere

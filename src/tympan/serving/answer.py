@@ -61,8 +61,8 @@ def predict(
 
     def waveforms() -> Iterator[np.ndarray]:
         for waveform in _waveforms(artifact, inputs, files, refused):
-            if seen:
-                sounds.append(waveform)
+            if seen:  # from where it is heard
+                sounds.append(waveform[:, artifact.config.audio.starts(waveform)[0] :])
             yield waveform
 
     for heard in artifact.hear(waveforms(), batch_size):

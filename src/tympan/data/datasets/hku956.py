@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .. import download, storage, table
-from ..listeners import AUDIO, Listeners
+from ..listeners import AUDIO, Hertz, Listeners
 from ..recordings import Recording
 from ..survey import Survey, pattern, tables
 
@@ -45,7 +45,7 @@ class HKU956(Listeners):
     or a table of links."""
     metadata_paths: tuple[str, ...] = ("3. AV_ratings.csv",)
     """The tables of ratings, which say how long each song was heard."""
-    signal_rates: dict[str, float] = {"eda": 4.0, "bvp": 64.0, "hr": 1.0, "temp": 4.0}
+    signal_rates: dict[str, Hertz] = {"eda": 4.0, "bvp": 64.0, "hr": 1.0, "temp": 4.0}
     """Values per second (Hz) of each signal, as it was recorded."""
     signal_units: dict[str, str] = {"eda": "µS", "bvp": "", "hr": "1/min", "temp": "°C"}
     """The unit of each signal; one in µS is checked to be skin conductance."""
@@ -58,7 +58,7 @@ class HKU956(Listeners):
     link_song_column: str = "song_id"
     """The column of the table of links that names the song."""
     link_column: str = "link"
-    """The column with the address, http or https, of the song's sound."""
+    """The column with the address of the song's sound: http or https, or a path below the root."""
     listener_column: str = "participant_id"
     """The column of the ratings that names the listener."""
     number_column: str = "song_no"
@@ -132,7 +132,7 @@ class HKU956(Listeners):
 
     def locate(self, recording: Recording) -> str:
         place = super().locate(recording)
-        if not self.linked:
+        if not self.linked or recording.uri.startswith(f"{self.root.rstrip('/')}/"):
             return place
         try:
             return str(download.sound(place))
@@ -149,8 +149,9 @@ class HKU956(Listeners):
             uri = self._at(self.data_directories[AUDIO])
             rows = table.read(uri)
             table.require(rows, [self.link_song_column, self.link_column], uri)
-            return {str(r[self.link_song_column]): r[self.link_column] for r in rows if r[self.link_column]}
-        named = pattern(self.audio_pattern, self.file_format[AUDIO])
+            links = {str(r[self.link_song_column]): str(r[self.link_column]) for r in rows if r[self.link_column]}
+            return {song: link if _away(link) else storage.join(self.root, link) for song, link in links.items()}
+        named = pattern(self.audio_pattern, self.file_format[AUDIO], ("song",))
         folder = self._at(self.data_directories[AUDIO])
         found = {file: named.fullmatch(file) for file in self._below(AUDIO, f"262957{self.file_format[AUDIO]}")}
         return {match["song"]: storage.join(folder, file) for file, match in found.items() if match}
@@ -161,14 +162,18 @@ class HKU956(Listeners):
         folder = self.signal_folders.get(name)
         if folder is None:
             raise ValueError(f"signal_folders says nothing of {name!r}, which modalities names; add it")
+        named = pattern(self.signal_pattern, suffix, tuple(_EXAMPLE), folder=folder)
         example = self.signal_pattern.format(**_EXAMPLE, folder=folder) + suffix
-        named = pattern(self.signal_pattern, suffix, folder=folder)
         found: dict[str, Key] = {}
+        of: dict[Key, str] = {}
         every = self._below(name, example)
         for file in every:
             match = named.fullmatch(file)
             if match:
-                found[storage.join(place, file)] = (match["listener"], match["number"], match["song"])
+                key = match["listener"], match["number"], match["song"]
+                if key in of:
+                    raise ValueError(f"{place}: {of[key]} and {file} are of one recording; take one of them away")
+                found[storage.join(place, file)], of[key] = key, file
             elif folder in file.split("/")[:-1]:
                 raise ValueError(
                     f"{place}: {file} is not called as a signal's file must be, like {example} (listener, signal, "
@@ -203,6 +208,11 @@ class HKU956(Listeners):
                     listener, number, song = (str(row[column]) for column in columns[:3])
                     played[listener, number, song] = float(seconds)
         return played
+
+
+def _away(link: str) -> bool:
+    """Whether a link is an address, and no path below the root."""
+    return "://" in link or link.startswith("/")
 
 
 def _number(text: str) -> int:

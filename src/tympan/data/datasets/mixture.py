@@ -75,6 +75,9 @@ class Mixture(Dataset):
         for part, names in self._named.items():
             if unknown := [name for name in names if name not in self.sources]:
                 raise ValueError(f"{part} names {', '.join(unknown)}; the sources are: {', '.join(self.sources)}")
+        every = {name for names in self._named.values() for name in names}
+        if idle := [name for name in self.sources if name not in every]:
+            raise ValueError(f"{', '.join(idle)} is in no part; name it in train, validation or test, or take it out")
         weights, names = self.sampling_weights, self._named["train"]
         if weights and len(weights) != len(names):
             raise ValueError(

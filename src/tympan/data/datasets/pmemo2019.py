@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ...electrodermal import check_time
 from .. import storage, table
-from ..listeners import AUDIO, Listeners
+from ..listeners import AUDIO, Hertz, Listeners
 from ..recordings import Recording
 from ..survey import Survey, pattern, tables
 
@@ -33,7 +33,7 @@ class PMEmo2019(Listeners):
     """Where each modality's files are: a path below the root, an absolute one, or a URI."""
     metadata_paths: tuple[str, ...] = ("metadata.csv",)
     """The tables that list the songs."""
-    signal_rates: dict[str, float] = {"eda": 50.0}
+    signal_rates: dict[str, Hertz] = {"eda": 50.0}
     """Values per second (Hz) of each signal, as it was recorded."""
     signal_units: dict[str, str] = {"eda": "z"}
     """The unit of each signal: `z`, as published, or µS, in which its range is checked."""
@@ -83,7 +83,7 @@ class PMEmo2019(Listeners):
 
     def _sounds(self) -> dict[str, str]:
         example = f"123{self.file_format[AUDIO]}"
-        named = pattern(self.audio_pattern, self.file_format[AUDIO])
+        named = pattern(self.audio_pattern, self.file_format[AUDIO], ("song",))
         folder = self._at(self.data_directories[AUDIO])
         found = {file: named.fullmatch(file) for file in self._below(AUDIO, example)}
         return {match["song"]: storage.join(folder, file) for file, match in found.items() if match}
@@ -91,8 +91,10 @@ class PMEmo2019(Listeners):
     def _tables(self, name: str) -> dict[str, str]:
         """The table of each song; one that is called otherwise is refused."""
         suffix, folder = self.file_format[name], self._at(self.data_directories[name])
+        if name not in self.signal_patterns:
+            raise ValueError(f"signal_patterns says nothing of {name!r}, which modalities names; add it")
         example = self.signal_patterns[name].replace("{song}", "123") + suffix
-        named = pattern(self.signal_patterns[name], suffix)
+        named = pattern(self.signal_patterns[name], suffix, ("song",))
         files = self._below(name, example)
         other = next((file for file in files if not named.fullmatch(file)), None)
         if other is not None or not files:
