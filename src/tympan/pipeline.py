@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from torch import Tensor, nn
 
-from .component import Component, Section
+from .component import Section
 from .data.augmentations import Augmentation
 from .features import Feature
 from .feedback import check_past, generate, spoiled_past, true_past
@@ -229,7 +229,7 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
     for name, output in outputs.items():
         target = output.target
         figures = [m for part in PARTS for m in output.figures(part)]
-        choices: list[tuple[Component, frozenset[str], str]] = [
+        choices: list[tuple[Loss | Metric, frozenset[str], str]] = [
             (output.criterion, frozenset({output.criterion.space}), target.loss_space or target.space)
         ]
         choices += [(metric, frozenset(metric.spaces), target.space) for metric in figures]
@@ -239,9 +239,9 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
                     f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
                     f"and target {target.type!r} is {space}"
                 )
+            if choice.timed and not target.rate:
+                raise ValueError(f"{choice.type!r} is of signals over time, and target {name!r} has no rate")
         for metric in figures:
-            if metric.timed and not target.rate:
-                raise ValueError(f"metric {metric.type!r} is of signals over time, and target {name!r} has no rate")
             if metric.once_per_clip and target.rate:
                 raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
         for column in target.outputs:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tympan.objectives import Loss
+from tympan.pipeline import Output, check_outputs
 
 BATCH, CHANNELS, FRAMES = 4, 3, 6
 
@@ -183,9 +184,16 @@ def test_concordance_of_what_never_varies_has_a_finite_gradient_and_none_where_i
     assert loss(flat, torch.arange(9.0)[None, None]).item() == pytest.approx(1, abs=1e-5)
 
 
-def test_one_value_a_clip_has_no_concordance_and_that_is_said():
-    with pytest.raises(ValueError, match="give the target a rate"):
-        Loss.find("ccc")()(torch.zeros(4, 1, 1), torch.ones(4, 1, 1))
+def test_a_signal_of_one_frame_has_a_concordance_and_nothing_known_has_no_loss():
+    loss = Loss.find("ccc")()
+    assert loss(torch.zeros(4, 1, 1), torch.ones(4, 1, 1)).isfinite()
+    assert loss(torch.zeros(1, 1, 1), torch.full((1, 1, 1), torch.nan)) == 0
+
+
+def test_a_loss_of_signals_is_refused_for_what_is_given_once_per_clip():
+    output = Output.model_validate({"target": {"type": "continuous", "quantities": ["a"]}, "loss": "ccc"})
+    with pytest.raises(ValueError, match="'ccc' is of signals over time, and target 'size' has no rate"):
+        check_outputs({"size": output})
 
 
 @pytest.mark.parametrize("band", [None, 3])

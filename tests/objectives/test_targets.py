@@ -188,9 +188,9 @@ def test_what_is_expected_of_levels_is_decoded_and_fed_back():
     for value in (5.0, 1.0, 7.0):
         level = torch.nn.functional.one_hot(target.encode({"d": value}).long(), 4).transpose(1, 2) * 1e4
         truth = target.past_of_truth(target.encode({"d": value})[None])
-        assert truth.item() == pytest.approx(value / 4 - 1)
+        assert truth.item() == pytest.approx(3 * (value / 4 - 1))
         assert target.past_of_prediction(level.float()).item() == pytest.approx(truth.item())
-    assert [target.past_of_truth(target.encode({"d": v})[None]).item() for v in (-100.0, 100.0)] == [-1, 1]
+    assert [target.past_of_truth(target.encode({"d": v})[None]).item() for v in (-100.0, 100.0)] == [-3, 3]
 
 
 def test_limits_leave_out_the_tails():

@@ -1,9 +1,11 @@
 """A configuration is read whole, and every mistake in it is told at once, with its place and what to do."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runs_helpers import write
 from tympan.models import Model
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.resolved import dump
@@ -149,3 +151,21 @@ targets:
     assert "`target` is for one target" in lines[0]
     lines = told(tmp_path, GOOD.replace(one, two.replace("f0: Hz", "diameter: m")))
     assert "both predict 'diameter'" in lines[0]
+
+
+def test_what_a_signal_and_a_model_of_the_past_cannot_have_is_refused(tmp_path: Path) -> None:
+    def refused(**sections: Any) -> str:
+        target = {"type": "continuous", "quantities": ["diameter"], "rate": 10}
+        with pytest.raises(ValueError) as error:
+            load(write(tmp_path / "run.yaml", **{"target": target, **sections}))
+        return str(error.value)
+
+    data = {"type": "tone", "size": 9, "sample_rate": 8000, "duration": 0.2}
+    assert "heard from where it begins" in refused(data={**data, "crop": "onset"})
+    causal = {"type": "tcn", "layers": 2}
+    assert "residual hears what comes" in refused(data=data, model=causal, head={"upsampling": "residual"})
+    past = {"type": "wavenet", "context_size_in_seconds": 0.1}
+    assert "hears the true past" in refused(data=data, model=past, metrics={"train": ["mae"]})
+    corpora = {"type": "mixture", "sample_rate": 8000, "duration": 0.2, "train": ["a"]}
+    corpora["sources"] = {name: {"type": "tone"} for name in "ab"}
+    assert "folds go over everything" in refused(data=corpora, split={"folds": 3})

@@ -154,7 +154,12 @@ NEEDED: dict[str, dict[str, Any]] = {
 """What no example has, and a component cannot be without where a target is given once per clip."""
 WITH = {
     "quantised": ["loss=cross_entropy"],
-    **{name: ["target.rate=10"] for name in Metric.names() if Metric.find(name).timed},
+    **{
+        name: ["target.rate=10", "data.crop=start"]
+        for kind in (Metric, Loss)
+        for name in kind.names()
+        if kind.find(name).timed
+    },
 }
 """What else must be chosen with a component."""
 

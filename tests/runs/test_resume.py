@@ -16,6 +16,8 @@ def test_a_stopped_run_ends_with_the_weights_and_figures_of_one_that_was_not(tmp
     sections = {"training": TRAINING, "model": {"type": "cnn", "width": 8, "dropout": 0.2}}
     whole = trained(tmp_path / "whole", **sections)
     folder = stopped(monkeypatch, run_of(tmp_path, **sections, checkpoint={"save_every_n_steps": every}), 8)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"step": 8, "lo')  # torn
     result = resume(folder, console=QUIET)
     assert result.folder == folder and result.metrics == whole.metrics
     mine, theirs = (load_file(r.folder / "model" / "model.safetensors") for r in (result, whole))

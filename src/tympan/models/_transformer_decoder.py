@@ -72,7 +72,8 @@ class HearsPast(nn.Module):
         y = self.stem(torch.cat([state.x[:, :, at], past, known[:, None]], 1)[:, None])
         for layer, (keys, values), cache in zip(self.layers, state.sound, state.caches, strict=True):
             if self.causal:
-                y = layer(y, (cosine, sine), heard, (keys[:, :, : at + 1], values[:, :, : at + 1]), heard, cache)
+                sound = keys[:, :, : at + 1], values[:, :, : at + 1]
+                y = layer(y, (cosine, sine), heard, sound, heard[..., : at + 1], cache)
             else:
                 y = layer(y, (cosine, sine), heard, (keys, values), state.real[:, None, None], cache)
         return self.norm(y)[:, 0].masked_fill(~state.real[:, now], 0), state._replace(at=state.at + 1)

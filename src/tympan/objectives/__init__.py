@@ -112,6 +112,10 @@ class Loss(Component):
     packages: ClassVar[tuple[str, ...]] = ("tympan.objectives.losses",)
     space: ClassVar[Space]
     """The space of the targets that it is for."""
+    timed: ClassVar[bool] = False
+    """Whether it is of signals over time, and so only for targets with a rate."""
+    per_clip: ClassVar[bool] = False
+    """Whether `values` gives one loss for each clip."""
 
     @abstractmethod
     def values(

@@ -95,13 +95,21 @@ def fit(
         groups: the group of each training recording.
     """
     truth = [{name: value[0, 0] for name, value in target.truth(e[None]).items()} for e in encoded]
+    if target.space != "real":
+        columns = {name: np.concatenate([t[name] for t in truth]) for name in target.outputs}
+        return _shares(target, columns, heard, groups)
     columns = {name: np.array([np.nanmean(t[name]) if (~np.isnan(t[name])).any() else np.nan for t in truth])
                for name in target.outputs}  # fmt: skip
-    if target.space == "real":
-        answers = {"mean": _constant({name: [float(np.nanmean(v))] for name, v in columns.items()})}
-        if target.rate:
-            return {**answers, **over_time.fit(target, truth, heard, groups)}
-        return {**answers, "ridge": _ridge(target, encoded, np.stack(heard))}
+    answers = {"mean": _constant({name: [float(np.nanmean(v))] for name, v in columns.items()})}
+    if target.rate:
+        return {**answers, **over_time.fit(target, truth, heard, groups)}
+    return {**answers, "ridge": _ridge(target, encoded, np.stack(heard))}
+
+
+def _shares(
+    target: Target, columns: dict[str, np.ndarray], heard: Sequence[np.ndarray], groups: Sequence[str]
+) -> dict[str, Answer]:
+    """The baselines of labels and classes, from all that is known of each: `(recordings,)`, or all their frames."""
     classes = len(target.signal(1.0).channels) if target.space == "class" else 2
     counts = {name: np.bincount(v[~np.isnan(v)].astype(int), minlength=classes) for name, v in columns.items()}
     share = {name: count / count.sum() for name, count in counts.items()}

@@ -97,6 +97,11 @@ def _validated(run: Run) -> Iterator[Conflict]:
         yield "checkpoint.monitor", "there is nothing to monitor: split.validation is none"
 
 
+def _undecided(run: Run) -> bool:
+    """Whether it is not said what is predicted, which is told by itself."""
+    return not run.targets and run.target is None
+
+
 def _timed(run: Run) -> Iterator[Conflict]:
     targets = [output.target for output in run.targets.values()] + ([run.target] if run.target else [])
     rates = [target.rate for target in targets if target.rate]
@@ -108,6 +113,19 @@ def _timed(run: Run) -> Iterator[Conflict]:
                 "data.duration",
                 f"a clip has {frames:g} frames of a target at {rate:g} Hz, not a whole number; take {near} s",
             )
+    if rates and run.data.crop == "onset":
+        yield (
+            "data.crop",
+            "a target with a rate is heard from where it begins, not from the onset; take start, random or all",
+        )
+    outputs = {} if _undecided(run) else run.outputs
+    if not run.model.hears_future and any(output.head.upsampling == "residual" for output in outputs.values()):
+        yield "head.upsampling", f"residual hears what comes, and model {run.model.type} does not; take linear"
+    if run.model.autoregressive and any(output.metrics.train for output in outputs.values()):
+        yield (
+            "metrics.train",
+            f"in training {run.model.type} hears the true past, and figures would be of that; leave them out",
+        )
     moving = [a.type for a in run.augmentations if a.moves_sound]
     if rates and moving:
         yield "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate"

@@ -1,5 +1,6 @@
 """The headline figures: whole recordings, the model beside baselines and references."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from ..data import Example
+from ..data.batch import pad
 from ..objectives.accumulate import Accumulator
 from ..pipeline import Output, Part, Pipeline
 from ..serving.artifact import Artifact
@@ -95,7 +97,7 @@ def _baselines(prepared: Prepared, ears: baselines.Ears) -> dict[str, dict[str, 
     """By output group, then by name."""
     heard, encoded, groups = [], [], []
     for example in _examples(prepared, "train"):
-        own = prepared.encode(example)
+        own = {name: _of_sound(prepared, name, e, example) for name, e in prepared.encode(example).items()}
         heard.append(ears(example.waveform, {name: e.shape[1] for name, e in own.items()}))
         encoded.append(own)
         groups.append(prepared.run.group_of(example))
@@ -103,6 +105,14 @@ def _baselines(prepared: Prepared, ears: baselines.Ears) -> dict[str, dict[str, 
         name: baselines.fit(output.target, [e[name] for e in encoded], [h[name] for h in heard], groups)
         for name, output in prepared.run.outputs.items()
     }
+
+
+def _of_sound(prepared: Prepared, name: str, encoded: torch.Tensor, example: Example) -> torch.Tensor:
+    """The frames of a target within the sound that is heard, which may be the recording's start alone."""
+    rate = prepared.run.outputs[name].target.rate
+    if rate is None:
+        return encoded
+    return encoded[:, : max(math.ceil(example.waveform.shape[1] / prepared.source.sample_rate * rate - 1e-6), 1)]
 
 
 @dataclass
@@ -132,7 +142,7 @@ class _Scoring:
         for heard in artifact.hear(waveforms(), batch_size):
             self._recording(waiting.pop(0), heard, artifact.pipeline)
         for name, recordings in self.recordings.items():
-            self._shuffled(name, run.outputs[name], Shuffled(recordings, run.seed))
+            self._shuffled(name, run.outputs[name], Shuffled(recordings))
         return self.result
 
     def _recording(self, example: Example, heard: Mapping[str, torch.Tensor], pipeline: Pipeline) -> None:
@@ -161,6 +171,7 @@ class _Scoring:
                 said["reference/teacher_forced"] = _taught(pipeline, name, example, encoded[name], frames)
             weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
             count = int((~encoded[name][:, :frames].isnan()).sum())
+            count = min(count, 1) if output.criterion.per_clip else count
             loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
             result.losses[name] = weight, total + loss * count, known + count
             for who, decoded in said.items():
@@ -191,11 +202,9 @@ class _Scoring:
 
     def _shuffled(self, name: str, output: Output, shuffled: Shuffled) -> None:
         """The model's own answers to other songs: once as a baseline, and many times for a probability."""
-        rate, control = output.target.rate, shuffled.control()
+        rate = output.target.rate
         assert rate is not None
-        if not control:
-            return
-        for one, truth, said in control:
+        for one, truth, said in shuffled.control():
             self._add("baseline/shuffled_song", name, output, one, said, truth)
         orders = shuffled.permutations()
         for metric in output.figures(self.part):
@@ -209,8 +218,11 @@ def _taught(pipeline: Pipeline, name: str, example: Example, encoded: torch.Tens
     """What a model that hears its past would say if it heard the true one: how well it knows the next step alone."""
     device = next(pipeline.parameters()).device
     waveform = torch.from_numpy(np.array(example.waveform, np.float32)).to(device)
-    said = pipeline.teacher_forced(waveform[None], {name: encoded[None, :, :frames].to(device)})["prediction"][name]
-    return {k: v[0] for k, v in pipeline.outputs[name].target.decode(said.float().cpu()).items()}
+    target = pipeline.outputs[name].target
+    steps = target.past_signal(waveform.shape[1] / (pipeline.audio.rate or 1.0)).frames  # the sound may be longer
+    past = pad(encoded[:, :frames], max(steps, frames), "right", math.nan)
+    said = pipeline.teacher_forced(waveform[None], {name: past[None].to(device)})["prediction"][name]
+    return {k: v[0] for k, v in target.decode(said[:, :, :frames].float().cpu()).items()}
 
 
 def _lengthened(said: Decoded, frames: int) -> dict[str, np.ndarray]:

@@ -80,7 +80,9 @@ def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> Figures:
         for output, told in _chances(
             repeats, key, {o: f[key[1]]["value"] for o, f in found["model"].items() if key[1] in f}
         ):
-            found["baseline/shuffled_song"][output][key[1]] |= told
+            shuffled = found.get("baseline/shuffled_song", {}).get(output, {}).get(key[1])
+            if shuffled and shuffled["value"] is not None:  # there are other songs
+                shuffled |= told
     return found
 
 

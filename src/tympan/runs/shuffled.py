@@ -53,9 +53,13 @@ class Permuted:
 
 
 class Shuffled:
-    """The recordings of a part, and whose song answers for whose; none where no corpus has two songs."""
+    """The recordings of a part, and whose song answers for whose; each for itself where it is its corpus' only one.
 
-    def __init__(self, recordings: Sequence[Recording], seed: int) -> None:
+    A run that is repeated with other seeds has the same draws, so that the mean over its repeats is compared with means
+    over the same assignments.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], seed: int = 0) -> None:
         self.recordings = recordings
         self.rng = np.random.default_rng(seed)
         keys = [(one.corpus, one.song) for one in recordings]

@@ -154,8 +154,9 @@ def resume(folder: str | Path, *, console: Console | None = None) -> Result:
     if chosen.type == "cpu":
         memory.keep()
     step = int(checkpoint.name.rpartition("-")[2])
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    storage.write_text(folder / "log.jsonl", "".join(line for line in lines if json.loads(line)["step"] <= step))
+    log = folder / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []  # the last may be torn
+    storage.write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))
     console.print(f"{run.name}: goes on from step {step}", highlight=False)
     member = _member(run, parts, folder, chosen, console, run.name, folders.notes(run, [parts]), False, checkpoint)
     memory.give_back()

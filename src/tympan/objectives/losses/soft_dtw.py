@@ -19,6 +19,7 @@ class SoftDTW(Loss):
     """
 
     space = "real"
+    per_clip = True
 
     gamma: float = Field(default=0.1, gt=0)
     """How soft the minimum over paths is, in squared deviations of the training part; towards 0 it becomes DTW."""

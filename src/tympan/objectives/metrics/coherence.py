@@ -32,7 +32,7 @@ class Coherence(Metric):
 
         p, t = longest(prediction, truth)
         segment = int(min(len(t) / 2.5, SEGMENT * rate))
-        if len(t) < SHORTEST * rate or not (varies(p) and varies(t)):
+        if segment < 2 or len(t) < SHORTEST * rate or not (varies(p) and varies(t)):
             return (float("nan"),)
         frequencies, values = coherence(p, t, fs=rate, nperseg=segment, noverlap=segment // 2)
         inside = (frequencies >= 2 * rate / segment * (1 - 1e-9)) & (frequencies <= TOP)

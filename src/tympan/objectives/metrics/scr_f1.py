@@ -11,8 +11,8 @@ class ScrF1(Metric):
     """F1 of skin-conductance responses, whose peaks are matched one to one with those of the truth.
 
     Responses are those of the phasic part, above 0.05 Hz (`tympan.skin_conductance`). Those of a prediction must be as
-    high as those of the truth, so that the ripples of a flat one are none. Undefined where the truth has no response.
-    The figure of several recordings is that of all their responses together.
+    high as those of the truth, so that the ripples of a flat one are none. Undefined where the truth has no response:
+    such recordings do not count, whatever is said of them.
     """
 
     spaces = frozenset({"real"})

@@ -115,12 +115,12 @@ class Quantised(Target):
         return Signal(self.outputs, self.rate, duration)
 
     def past_of_truth(self, encoded: Float[Tensor, "batch 1 frames"]) -> Float[Tensor, "batch 1 frames"]:
-        """The quantity between the limits, from -1 to 1."""
-        return (2 / self.levels * self._place(encoded) - 1).clamp(-1, 1)
+        """The quantity, from -3 at the lower limit to 3 at the upper one: about its deviations."""
+        return (6 / self.levels * self._place(encoded) - 3).clamp(-3, 3)
 
     def past_of_prediction(self, prediction: Float[Tensor, "batch levels frames"]) -> Float[Tensor, "batch 1 frames"]:
-        """The expectation, from -1 to 1."""
-        return 2 / self.levels * self._expected(prediction) - 1
+        """The expectation, from -3 to 3."""
+        return 6 / self.levels * self._expected(prediction) - 3
 
     def _expected(self, prediction: Float[Tensor, "batch levels frames"]) -> Float[Tensor, "batch 1 frames"]:
         middles = torch.arange(self.levels, dtype=prediction.dtype, device=prediction.device) + 0.5
