@@ -39,6 +39,7 @@ RATE, SECONDS, BATCH = 16000, 10.0, 32
 
 def best(*actions: Callable[[], object]) -> list[float]:
     """The best time of each action (s); one after the other in every repeat, so that the machine's moods are shared."""
+    torch.set_num_threads(1)  # some peers change it
     times = [[] for _ in actions]
     for _ in range(REPEATS):
         for action, seen in zip(actions, times, strict=True):

@@ -249,6 +249,7 @@ def alone(measure: str, network: str, keep: bool) -> float:
 def measured() -> dict[str, dict[str, Any]]:
     """All of it, by what is compared; the peers go first, since tympan keeps freed memory for the whole process."""
     rows: dict[str, dict[str, Any]] = {}
+    torch.set_num_threads(1)  # whatever was measured before has left
     with corpus() as folder:
         loops = {network: plain_loop(folder, network) for network in NETWORKS}
         bare = {network: answered(network) for network in NETWORKS}
