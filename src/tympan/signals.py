@@ -75,6 +75,11 @@ def seconds(length: float | str, rate: float) -> float:
     return int(length.split()[0]) / rate if isinstance(length, str) else float(length)
 
 
+def frames_within(seconds: float, rate: float) -> int:
+    """Frames at a rate (Hz) whose time lies within so many seconds from 0 on."""
+    return math.ceil(seconds * rate - 1e-6)
+
+
 def is_length(field: FieldInfo) -> bool:
     """Whether a field of a configuration is a length of time."""
     return any(isinstance(m, AfterValidator) and m.func is _check_length for m in field.metadata)
@@ -107,9 +112,9 @@ def resample(x: Float[np.ndarray, " frames"], old: float, new: float) -> Float[n
     """
     if not (0 < old < math.inf and 0 < new < math.inf):
         raise ValueError(f"a signal at {old} Hz cannot be resampled to {new} Hz; both rates must be positive")
+    count = frames_within(len(x) / old, new)
     if old == new or not len(x) or np.isnan(x).all():
-        return np.resize(x, math.ceil(len(x) * new / old - 1e-6)).astype(float)
-    count = math.ceil(len(x) * new / old - 1e-6)
+        return np.resize(x, count).astype(float)
     size, taps = _kernels(old, new, 0)[1].shape
     padded = np.pad(bridge(x), (taps // 2, taps // 2 + 1), mode="reflect", reflect_type="odd")
     values = np.empty(count)

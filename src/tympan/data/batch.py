@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from ..signals import frames_within
 from . import Example, Source
 
 Encode = Callable[[Example], dict[str, Tensor]]
@@ -84,7 +85,7 @@ class Collate:
 
     def _beside(self, target: Tensor, waveform: Tensor, frames: int) -> Tensor:
         """A target that begins with its sound, whichever of them is longer, and is padded where its sound is."""
-        own = min(max(math.ceil(waveform.shape[-1] * frames / self.samples - 1e-6), 1), frames)
+        own = min(max(frames_within(waveform.shape[-1] / self.samples, float(frames)), 1), frames)
         return pad(pad(target[:, :own], own, "right", math.nan), frames, self.padding, math.nan)
 
 

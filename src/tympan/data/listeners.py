@@ -14,7 +14,7 @@ from ..component import assume, did_you_mean
 from ..electrodermal import MICROSIEMENS, Processing, check
 from . import storage
 from .recordings import Recording, Recordings
-from .survey import Survey
+from .survey import Survey, pattern
 
 Hertz = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A rate."""
@@ -43,6 +43,8 @@ class Listeners(Recordings):
     """The tables with what is known of songs or recordings: a path below the root, an absolute one, or a URI."""
     signal_rates: dict[str, Hertz]
     """Values per second (Hz) of each signal, as it was recorded."""
+    audio_pattern: str = "{song}"
+    """The name of a song's sound in a folder of such, without its suffix."""
     signal_units: dict[str, str]
     """The unit of each signal. In µS, or in `z` (already normalised), it is checked to be skin conductance."""
     processing: Processing = Processing()
@@ -214,6 +216,13 @@ class Listeners(Recordings):
         below = [uri.removeprefix(folder.rstrip("/")).lstrip("/") for uri in found]
         suffix = self.file_format[modality]
         return [name for name in below if name.endswith(suffix) and not name.rpartition("/")[2].startswith(".")]
+
+    def _sound_files(self, example: str) -> dict[str, str]:
+        """The file of each song, in the folder of the sounds."""
+        named = pattern(self.audio_pattern, self.file_format[AUDIO], ("song",))
+        folder = self._at(self.data_directories[AUDIO])
+        found = {file: named.fullmatch(file) for file in self._below(AUDIO, f"{example}{self.file_format[AUDIO]}")}
+        return {match["song"]: storage.join(folder, file) for file, match in found.items() if match}
 
     def _keep(self, survey: Survey, recording: Recording) -> None:
         """Add a recording with what of its signals is usable, or say why it is left out."""

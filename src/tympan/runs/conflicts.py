@@ -46,7 +46,7 @@ def _predicted(run: Run) -> Iterator[Conflict]:
     one = [field for field in ("target", "head", "loss", "metrics") if getattr(run, field) is not None]
     if run.targets and one:
         yield one[0], f"`{one[0]}` is for one target; with `targets` write it inside of each"
-    elif not run.targets and run.target is None:
+    elif _undecided(run):
         yield "target", f"nothing to predict; one of: {', '.join(Target.names())}"
     else:
         try:

@@ -12,6 +12,7 @@ from ..data.batch import pad
 from ..objectives.accumulate import Accumulator
 from ..pipeline import Output, Part, Pipeline
 from ..serving.artifact import Artifact
+from ..signals import frames_within
 from . import baselines
 from .prepare import Prepared
 from .references import References
@@ -112,7 +113,7 @@ def _of_sound(prepared: Prepared, name: str, encoded: torch.Tensor, example: Exa
     rate = prepared.run.outputs[name].target.rate
     if rate is None:
         return encoded
-    return encoded[:, : max(math.ceil(example.waveform.shape[1] / prepared.source.sample_rate * rate - 1e-6), 1)]
+    return encoded[:, : max(frames_within(example.waveform.shape[1] / prepared.source.sample_rate, rate), 1)]
 
 
 @dataclass

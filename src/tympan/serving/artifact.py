@@ -1,7 +1,6 @@
 """A folder that answers: config.json, model.safetensors and README.md; loading it runs no code that it brings."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from ..device import device as device_of
 from ..features import Feature
 from ..models import Model
 from ..pipeline import Output, Pipeline
+from ..signals import frames_within
 from .listening import Listening, Waveform
 
 
@@ -180,7 +180,7 @@ class Artifact:
         rate = self.config.outputs[name].target.rate
         if rate is None:
             return prediction
-        frames = min(max(math.ceil(seconds * rate - 1e-6), 1), prediction.shape[1])
+        frames = min(max(frames_within(seconds, rate), 1), prediction.shape[1])
         left = self.config.audio.padding == "left"
         return prediction[:, -frames:] if left else prediction[:, :frames]
 

@@ -53,8 +53,6 @@ class HKU956(Listeners):
     """The folder of each signal below a listener's: `{folder}` in `signal_pattern`."""
     signal_pattern: str = "{listener}/{folder}/{number}_{song}"
     """The end of the path of a signal's file, without its suffix."""
-    audio_pattern: str = "{song}"
-    """The name of a song's sound in a folder of such, without its suffix."""
     link_song_column: str = "song_id"
     """The column of the table of links that names the song."""
     link_column: str = "link"
@@ -151,10 +149,7 @@ class HKU956(Listeners):
             table.require(rows, [self.link_song_column, self.link_column], uri)
             links = {str(r[self.link_song_column]): str(r[self.link_column]) for r in rows if r[self.link_column]}
             return {song: link if _away(link) else storage.join(self.root, link) for song, link in links.items()}
-        named = pattern(self.audio_pattern, self.file_format[AUDIO], ("song",))
-        folder = self._at(self.data_directories[AUDIO])
-        found = {file: named.fullmatch(file) for file in self._below(AUDIO, f"262957{self.file_format[AUDIO]}")}
-        return {match["song"]: storage.join(folder, file) for file, match in found.items() if match}
+        return self._sound_files("262957")
 
     def _signal_files(self, name: str) -> dict[str, Key]:
         """The files of a signal; one in its folder that is called otherwise is refused."""

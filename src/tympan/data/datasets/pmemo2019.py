@@ -39,8 +39,6 @@ class PMEmo2019(Listeners):
     """The unit of each signal: `z`, as published, or µS, in which its range is checked."""
     signal_patterns: dict[str, str] = {"eda": "{song}_EDA"}
     """The name of a song's table of each signal, without its suffix."""
-    audio_pattern: str = "{song}"
-    """The name of a song's sound, without its suffix."""
     time_column: str = "time(s)"
     """The column with each frame's time, in seconds from where the song begins; every other one is a listener."""
     song_column: str = "musicId"
@@ -63,7 +61,7 @@ class PMEmo2019(Listeners):
 
     def survey(self) -> Survey:
         survey = Survey()
-        sounds = self._sounds() if self.sounding else {}
+        sounds = self._sound_files("123") if self.sounding else {}
         listed = {name: self._tables(name) for name in self.signals}
         found: dict[tuple[str, str], dict[str, Float[np.ndarray, " frames"]]] = {}
         for name, songs in listed.items():
@@ -80,13 +78,6 @@ class PMEmo2019(Listeners):
                 self._keep(survey, recording)
         self._note_what_is_known(survey, {song for songs in listed.values() for song in songs}, set(sounds))
         return survey
-
-    def _sounds(self) -> dict[str, str]:
-        example = f"123{self.file_format[AUDIO]}"
-        named = pattern(self.audio_pattern, self.file_format[AUDIO], ("song",))
-        folder = self._at(self.data_directories[AUDIO])
-        found = {file: named.fullmatch(file) for file in self._below(AUDIO, example)}
-        return {match["song"]: storage.join(folder, file) for file, match in found.items() if match}
 
     def _tables(self, name: str) -> dict[str, str]:
         """The table of each song; one that is called otherwise is refused."""

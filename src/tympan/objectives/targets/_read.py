@@ -23,6 +23,18 @@ def unique(names: Iterable[str], what: str) -> None:
             raise ValueError(f"no {what} may be called 'overall', the name of the mean over outputs; rename it")
 
 
+def with_units(value: Any) -> Any:
+    """Quantities and their units; a list of names has none.
+
+    Raises:
+        ValueError: as `unique`, for a list.
+    """
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        unique(value, "quantity")
+        return dict.fromkeys(value, "")
+    return value
+
+
 def unknown(value: Any) -> bool:
     """Whether a single value is None, NaN or an empty text."""
     if isinstance(value, float | np.floating):

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...component import assume
 from ...signals import Signal
 from .. import Target
-from ._read import numbers, times, together, unique
+from ._read import numbers, times, together, unique, with_units
 
 
 class Continuous(Target):
@@ -35,10 +35,7 @@ class Continuous(Target):
     @field_validator("quantities", mode="before")
     @classmethod
     def _without_units(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-            unique(value, "quantity")
-            return dict.fromkeys(value, "")
-        return value
+        return with_units(value)
 
     @model_validator(mode="after")
     def _check(self) -> "Continuous":

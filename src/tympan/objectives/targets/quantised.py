@@ -12,7 +12,7 @@ from torch import Tensor
 from ...component import assume
 from ...signals import Signal
 from .. import Target
-from ._read import numbers, times, unique
+from ._read import numbers, times, unique, with_units
 
 
 class Quantised(Target):
@@ -40,9 +40,7 @@ class Quantised(Target):
     @field_validator("quantities", mode="before")
     @classmethod
     def _without_units(cls, value: Any) -> Any:
-        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-            return dict.fromkeys(value, "")
-        return value
+        return with_units(value)
 
     @model_validator(mode="after")
     def _check(self) -> "Quantised":
