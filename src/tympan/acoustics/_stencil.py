@@ -38,6 +38,7 @@ def advance(
     moved: Any,
     gain: Any,
     edge: Any,
+    parted: Any,
     loss: Any,
     lead: Any,
     columns: int,
@@ -52,6 +53,7 @@ def advance(
         moved: displacement less that of the step before, flat; changed in place.
         gain: how much of the bend at a point goes into its movement; 0 outside.
         edge: additional stiffness at the edge.
+        parted: pairs of neighbours of which the second does not act on the first.
         loss: the part of the movement that is lost in a step.
         lead: viscous losses: how many steps ahead the bend is taken.
         points: where it is heard, as places in the flat arrays, with their weights.
@@ -77,5 +79,10 @@ def advance(
             loss,
             lead,
         )
+        for k in range(len(parted)):
+            point, neighbour = parted[k]
+            lost = gain[point] * ahead[neighbour]
+            moved[point] -= lost
+            other[point] -= lost + lead * lost
         ahead, other = other, ahead
     return ahead

@@ -126,8 +126,9 @@ class Scheme:
             raise ValueError(f"nothing moves at {tuple(listening)} m, where it is to be heard: it is outside")
         heard, columns = np.empty(steps, dtype), self.mass.shape[1]
         ahead = advance(
-            u + lead * moved, moved, gain, edge, loss, lead, columns, places[0], weights[0].astype(dtype), heard
-        )
+            u + lead * moved, moved, gain, edge, self.grid.parted, loss, lead, columns,
+            places[0], weights[0].astype(dtype), heard,
+        )  # fmt: skip
         return heard, (ahead - lead * moved).reshape(self.mass.shape), moved.reshape(self.mass.shape)
 
 

@@ -1,9 +1,9 @@
 """The points of a membrane of any shape, or of a string, on a square grid, and how they hang on the edge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from .shapes import Shape
 
@@ -26,6 +26,9 @@ class Grid:
     edge: Field
     """How much stiffer a point is held than by four neighbours: 1 / theta - 1, summed over the arms that the edge
     cuts."""
+    parted: Int[np.ndarray, "arms 2"] = field(default_factory=lambda: np.zeros((0, 2), int))
+    """Neighbours inside, as places in the flat grid, with the edge between them: a notch narrower than the spacing.
+    Each pair is there both ways round."""
     dimensions: int = 2
     """1 is a string: a single row, without arms across."""
 
@@ -57,7 +60,11 @@ class Grid:
                 still = shape.contains(start + middle[:, None] * arm)
                 near, far = np.where(still, middle, near), np.where(still, far, middle)
             edge[cut] += 1 / np.maximum(far, _NEAREST) - 1
-        return cls(spacing, (float(origin[0]), float(origin[1])), inside, edge)
+        parted = np.zeros((0, 2), int)
+        if not shape.convex:
+            held, parted = _notches((shape.outline() - origin) / spacing, inside)
+            edge += held
+        return cls(spacing, (float(origin[0]), float(origin[1])), inside, edge, parted)
 
     @classmethod
     def of_mask(cls, mask: Bool[np.ndarray, "rows columns"], spacing: float) -> "Grid":
@@ -71,7 +78,7 @@ class Grid:
         parts = max(int(length / spacing * (1 + 1e-9)), 2)
         inside = np.pad(np.ones((1, parts - 1), bool), 1)
         # The rows above and below do not move, and would hold each point by 2.
-        return cls(length / parts, (0.0, -length / parts), inside, -2.0 * inside, 1)
+        return cls(length / parts, (0.0, -length / parts), inside, -2.0 * inside, dimensions=1)
 
     def around(self, points: Float[np.ndarray, "count 2"]) -> tuple[np.ndarray, np.ndarray]:
         """The four points around each position, as places in the flat grid, and their bilinear weights: `(count, 4)`
@@ -90,4 +97,29 @@ class Grid:
         """The discrete Laplacian of a displacement, times the spacing squared; 0 outside."""
         u = u * self.inside
         neighbours = sum((np.roll(u, side, axis) for axis in (0, 1) for side in (-1, 1)), start=-(4 + self.edge) * u)
+        np.subtract.at(neighbours.ravel(), self.parted[:, 0], u.ravel()[self.parted[:, 1]])
         return neighbours * self.inside
+
+
+def _notches(
+    outline: Float[np.ndarray, "corners 2"], inside: Bool[np.ndarray, "rows columns"]
+) -> tuple[Field, Int[np.ndarray, "arms 2"]]:
+    """The arms between two points inside that the outline (in spacings) cuts, and how stiff that makes both ends."""
+    edge, parted = np.zeros(inside.size), []
+    for axis, stride in ((0, 1), (1, inside.shape[1])):  # arms along x, then along y
+        a, grid = (outline, inside) if axis == 0 else (outline[:, ::-1], inside.T)
+        b, lines = np.roll(a, -1, 0), np.arange(len(grid))
+        side, line = np.nonzero((a[:, 1, None] <= lines) != (b[:, 1, None] <= lines))
+        (x, y), (dx, dy) = a[side].T, (b - a)[side].T
+        cut = x + (line - y) * dx / dy
+        j = np.floor(cut).astype(int)
+        between = grid[line, j] & grid[line, j + 1]
+        cut, start = (cut - j)[between], (line * inside.shape[1] + j if axis == 0 else j * stride + line)[between]
+        first, last = np.full(inside.size, np.inf), np.full(inside.size, -np.inf)
+        np.minimum.at(first, start, cut)
+        np.maximum.at(last, start, cut)
+        left = np.unique(start)
+        edge[left] += 1 / np.maximum(first[left], _NEAREST) - 1
+        edge[left + stride] += 1 / np.maximum(1 - last[left], _NEAREST) - 1
+        parted += [np.stack([left, left + stride], 1), np.stack([left + stride, left], 1)]
+    return edge.reshape(inside.shape), np.concatenate(parted)
