@@ -125,6 +125,13 @@ class Source(Component):
         return None
 
     @property
+    def own_features(self) -> Mapping[str, Any] | None:
+        """The `features` that the data themselves ask for, as a configuration would say them; those that all corpora of
+        a mixture agree in; none by default."""
+        asked = [corpus.own_features for corpus, _ in self.corpora.values()]
+        return asked[0] if asked and all(own == asked[0] for own in asked) else None
+
+    @property
     def corpora(self) -> "Mapping[str, tuple[Source, tuple[str, ...]]]":
         """The corpora of a mixture by name, which `groups["corpus"]` of an example names, and the parts of the split
         that each has a share in; none by default."""

@@ -22,7 +22,7 @@ from . import storage
 from .client import call, fault, split
 
 FORMAT = 1
-"""Of what `decoded` keeps; another number makes everything again."""
+"""Of what `decoded` and `made` keep; another number makes everything again."""
 VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "Last-Modified", "updated", "created", "mtime")
 """By what file systems tell the versions of a file apart."""
 STALE = 86400.0
@@ -117,6 +117,24 @@ def decoded(
     if found is None:
         raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
     return found
+
+
+def made(uri: str | Path, what: str, make: Callable[[], bytes]) -> bytes:
+    """What was made of a file, kept as bytes until there is another version of the file.
+
+    Args:
+        what: the folder of the cache to keep it in.
+        make: makes it, when there is none yet.
+
+    Raises:
+        OSError: there is no room for it; or as `local` does.
+    """
+    path = folder() / what / f"{_version(uri)[1]}-{FORMAT}"
+    if not path.is_file():
+        data = make()
+        with room(uri, path, len(data)) as written:
+            written.write_bytes(data)
+    return path.read_bytes()
 
 
 def _version(uri: str | Path) -> tuple[int | None, str]:

@@ -10,8 +10,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from ..component import Component, did_you_mean
+from ..component import Component, Section, did_you_mean
 from ..data import Source, official
+from ..features import Feature
 from .run import Run
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -28,6 +29,12 @@ class _Data(BaseModel):
     """The part of a configuration that `generate` reads."""
 
     data: SerializeAsAny[Source]
+
+
+class _Features(Section):
+    """The part of a configuration that `transform` is told."""
+
+    features: SerializeAsAny[Feature]
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
@@ -52,6 +59,19 @@ def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
     return _load(_Data, Path(path), overrides).data
 
 
+def load_features(overrides: Sequence[str]) -> Feature:
+    """The features that are told by `features.type=mel`, `features.n_mels=64` alone; what is not told has its default.
+
+    Raises:
+        ConfigurationError: nothing is told, or something of it is refused.
+    """
+    plain: dict[str, Any] = {}
+    places: dict[tuple[str | int, ...], str] = {}
+    for override in overrides:
+        _override(plain, override, places)
+    return _valid(_Features, plain, "features", places).features
+
+
 def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     path = path if path.exists() else official.files().get(str(path), path)  # one word
     data = _parse(_text(path), str(path))
@@ -64,10 +84,14 @@ def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     beside = str(path.resolve().parent)
     if beside not in sys.path:  # where a component of the user's own may lie; last, so that it hides nothing
         sys.path.append(beside)
+    return _valid(model, plain, str(path), places)
+
+
+def _valid(model: type[_Model], plain: Any, where: str, places: Mapping[tuple[str | int, ...], str]) -> _Model:
     try:
         return model.model_validate(plain)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(error, plain, str(path), places))) from error
+        raise ConfigurationError("\n".join(_explain(model, error, plain, where, places))) from error
 
 
 def _text(path: Path) -> str:
@@ -158,13 +182,17 @@ def _step(at: Any, key: str, override: str, before: list[str]) -> Any:
 
 
 def _explain(
-    error: ValidationError, data: Any, where: str, places: Mapping[tuple[str | int, ...], str]
+    model: type[BaseModel],
+    error: ValidationError,
+    data: Any,
+    where: str,
+    places: Mapping[tuple[str | int, ...], str],
 ) -> Iterable[str]:
     lines: list[tuple[tuple[int, int], str]] = []
     for problem in error.errors():
         loc = problem["loc"]
         place = next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), f"{where}:1:1")
-        allowed = _fields_at(Run, data, loc[:-1])
+        allowed = _fields_at(model, data, loc[:-1])
         if problem["type"] == "extra_forbidden":
             fields = [f for f in allowed if f != "type"]
             why = f"unknown field; one of: {', '.join(fields)}{did_you_mean(str(loc[-1]), fields)}"
