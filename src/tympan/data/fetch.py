@@ -13,6 +13,7 @@ from pathlib import Path
 from ..component import did_you_mean
 from . import archive, cache, official, transfer
 from .download import Refused
+from .kac_drumset import METADATA
 
 HOME = "https://zenodo.org"
 """The server that has the record."""
@@ -20,8 +21,6 @@ MAX_BYTES = 32 << 30
 """The most bytes of an archive."""
 FETCHED = "fetched.json"
 """The file that says where a folder came from."""
-METADATA = "metadata.json"
-"""The file of kac_drumset that makes a folder a dataset."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def fetch(
     *,
     replace: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
-    home: str = HOME,
+    home: str | None = None,
 ) -> Path:
     """Download an official dataset and unpack it to a local folder, which the dataset `recorded` reads.
 
@@ -52,7 +51,7 @@ def fetch(
         name: one of `official.files()`.
         replace: whether a folder that is there is replaced.
         progress: is told the stage, `fetch` or `unpack`, how many bytes are done, and of how many.
-        home: where the record is; for tests.
+        home: the server that has the record, by default `HOME`; another one is for tests.
 
     Raises:
         ValueError: an unknown name; a folder that is there; a server that cannot be reached, or says what cannot be.
@@ -63,7 +62,7 @@ def fetch(
         raise ValueError(f"{name!r} is no official dataset; one of: {', '.join(names)}{did_you_mean(name, names)}")
     folder = archive.vacant(out, replace)
     try:
-        listed = _listed(name, home)
+        listed = _listed(name, home or HOME)
         part = cache.folder() / "archives" / f"{listed.digest}.zip"
         with _alone(part):
             _whole(listed, part, partial(progress, "fetch") if progress else None)

@@ -18,8 +18,8 @@ from ..device import device
 from ..reports import page
 from ..serving.artifact import Artifact
 from . import folder as folders
+from . import obtain, probe
 from . import parts as parts_of
-from . import probe
 from .again import named_parts
 from .checkpoint import last_checkpoint
 from .configuration import load
@@ -87,7 +87,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     drawn = all(corpus.own_seed is None for corpus in (run.data, *(own for own, _ in run.data.corpora.values())))
     if run.split.seed is None and drawn:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
-    splits = run.divide()
+    splits = obtain.obtain(run).divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
