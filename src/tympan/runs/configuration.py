@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 from ruamel.yaml import YAML
@@ -13,7 +13,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ..component import Component, Section, did_you_mean
 from ..data import Source, official
 from ..features import Feature
-from .run import Run
+
+if TYPE_CHECKING:
+    from .run import Run
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -37,7 +39,7 @@ class _Features(Section):
     features: SerializeAsAny[Feature]
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
+def load(path: str | Path, overrides: Sequence[str] = ()) -> "Run":
     """Read and validate a run's configuration.
 
     Args:
@@ -47,6 +49,8 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
     Raises:
         ConfigurationError: the file cannot be read, or something in it is refused.
     """
+    from .run import Run  # and torch with it, which a source can do without
+
     return _load(Run, Path(path), overrides)
 
 
