@@ -84,8 +84,9 @@ def generate(
             rows[row["file"]] = row
             if progress:
                 progress(done, len(items))
-        features = {"features": there["features"]} if "features" in there else {}
-        finish(folder, [rows[file] for file in files], {**made_by, **features})
+        features = there.get("features") or source.own_features
+        told = {**made_by, "features": dict(features)} if features else made_by
+        finish(folder, [rows[file] for file in files], told)
     return folder
 
 

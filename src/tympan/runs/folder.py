@@ -81,7 +81,7 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
     elif not run.test:
         said.append("The validation part chose the checkpoint, so its figures flatter the model.")
     if told := origin(run):
-        said.append(f"{told}.")
+        said.append(f"{told[0].upper()}{told[1:]}.")
     said += [f"{told.removesuffix('.')}." for told in obtained(run)]
     if run.seeds and not member:
         said.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")

@@ -17,10 +17,15 @@ def obtain(run: Run) -> Run:
     """
     for source in _obtained(run):
         source.ready()
+        if storage.is_remote(source.root):
+            continue
         own = source.own_features
-        if not storage.is_remote(source.root) and transform(source.root, run.features):
-            before = f" in place of {brief(Feature.model_validate(dict(own)))}" if own else ""
-            source.told.append(f"{source.root} records the features {brief(run.features)} now{before}")
+        before = f" in place of {brief(Feature.model_validate(dict(own)))}" if own else ""
+        try:
+            if transform(source.root, run.features):
+                source.told.append(f"{source.root} records the features {brief(run.features)} now{before}")
+        except (OSError, ValueError) as error:  # a folder that may only be read can be trained on
+            source.told.append(f"{source.root} does not record the features of the run: {error}")
     return run
 
 

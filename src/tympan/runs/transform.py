@@ -1,8 +1,10 @@
 """The representation that a folder of samples records, and where a run's features came from."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from ..data import storage
 from ..data.dataset_folder import alone, read_about, write_about
@@ -30,12 +32,13 @@ def transform(root: str | Path, features: Feature) -> bool:
     rate = data.about["sample_rate"]
     if rate and longest:
         Representation(Signal(("mono",), float(rate), longest), "left", features)
-    place, new = data.folder, features.model_dump(mode="json")
+    place = data.folder
     with nullcontext() if storage.is_remote(place) else alone(storage.local_path(place)):
         there = _written(place)
-        if there.get("features", data.own_features) == new:
-            return False
-        write_about(place, {**there, "features": new})
+        with suppress(ValidationError):  # what cannot be read is replaced
+            if Feature.model_validate(there.get("features", data.own_features)) == features:
+                return False
+        write_about(place, {**there, "features": features.model_dump(mode="json")})
     return True
 
 
