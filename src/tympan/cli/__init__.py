@@ -9,7 +9,7 @@ import typer
 from .about import doctor, list_components, schema
 from .answers import embed, predict
 from .sounds import generate, prepare
-from .training import check, compare, evaluate, resume, train
+from .training import check, compare, evaluate, resume, sweep, train
 
 app = typer.Typer(
     help="Learn to measure from sound: train, evaluate and serve models from one configuration file.",
@@ -18,7 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, evaluate, compare, predict, embed, generate, prepare, check, doctor, schema):
+# An agent of a sweep writes parameters as options: --model.dropout=0.1.
+app.command(context_settings={"ignore_unknown_options": True})(train)
+for command in (resume, evaluate, compare, predict, embed, generate, prepare, check, sweep, doctor, schema):
     app.command()(command)
 app.command("list")(list_components)
 

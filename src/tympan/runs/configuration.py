@@ -40,7 +40,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
     Raises:
         ConfigurationError: the file cannot be read, or something in it is refused.
     """
-    return _load(Run, Path(path), overrides)
+    return read(Run, Path(path), overrides)
 
 
 def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
@@ -49,10 +49,10 @@ def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
     Raises:
         ConfigurationError: the file cannot be read, or something in `data` is refused.
     """
-    return _load(_Data, Path(path), overrides).data
+    return read(_Data, Path(path), overrides).data
 
 
-def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
+def read(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     data = _parse(_text(path), str(path))
     if not isinstance(data, CommentedMap):
         raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(data).__name__}")
@@ -66,7 +66,7 @@ def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     try:
         return model.model_validate(plain)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(error, plain, str(path), places))) from error
+        raise ConfigurationError("\n".join(_explain(model, error, plain, str(path), places))) from error
 
 
 def _text(path: Path) -> str:
@@ -156,13 +156,13 @@ def _step(at: Any, key: str, override: str, before: list[str]) -> Any:
 
 
 def _explain(
-    error: ValidationError, data: Any, where: str, places: Mapping[tuple[str | int, ...], str]
+    model: type[BaseModel], error: ValidationError, data: Any, where: str, places: Mapping[tuple[str | int, ...], str]
 ) -> Iterable[str]:
     lines: list[tuple[tuple[int, int], str]] = []
     for problem in error.errors():
         loc = problem["loc"]
         place = next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), f"{where}:1:1")
-        allowed = _fields_at(Run, data, loc[:-1])
+        allowed = _fields_at(model, data, loc[:-1])
         if problem["type"] == "extra_forbidden":
             fields = [f for f in allowed if f != "type"]
             why = f"unknown field; one of: {', '.join(fields)}{did_you_mean(str(loc[-1]), fields)}"
