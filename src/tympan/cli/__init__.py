@@ -8,7 +8,8 @@ import typer
 
 from .about import doctor, list_components, schema
 from .answers import embed, predict
-from .sounds import generate, prepare
+from .fetching import fetch
+from .sounds import generate, prepare, transform
 from .training import check, compare, evaluate, resume, sweep, train
 
 app = typer.Typer(
@@ -20,7 +21,11 @@ app = typer.Typer(
 )
 # An agent of a sweep writes parameters as options: --model.dropout=0.1.
 app.command(context_settings={"ignore_unknown_options": True})(train)
-for command in (resume, evaluate, compare, predict, embed, generate, prepare, check, sweep, doctor, schema):
+for command in (
+    *(resume, evaluate, compare, predict, embed),
+    *(generate, transform, fetch, prepare, check, sweep),
+    *(doctor, schema),
+):
     app.command()(command)
 app.command("list")(list_components)
 
