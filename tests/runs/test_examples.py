@@ -148,6 +148,7 @@ def accepted(override: str, *others: str) -> list[str]:
 
 NEEDED: dict[str, dict[str, Any]] = {
     "mixture": {"sources": {"a": {"type": "tone"}}},
+    "obtained": {"otherwise": "tone"},
     "encoder_decoder": {"encoder": "cnn", "decoder": "lstm"},
     "wavenet": {"hears_past": False},
 }
