@@ -12,12 +12,12 @@ from pydantic import AfterValidator, Field, model_validator
 from ...acoustics import draws
 from ...acoustics.finite_difference import waveform
 from ...acoustics.grid import Grid
-from ...acoustics.modes import circle_frequencies, rectangle_frequencies, wave_speed
+from ...acoustics.modes import circle_frequencies, rectangle_frequencies
 from ...acoustics.shapes import Circle, Ellipse, Polygon, Rectangle, Shape
 from ...acoustics.strike import to_peak
 from .. import Values
 from ._membrane import Drum
-from ._range import Fraction, Positive, draw, ends
+from ._range import Positive, Radius, draw, ends
 
 _POLYGONS = {"convex": draws.convex_polygon, "star": draws.star, "travelling_salesman": draws.travelling_salesman}
 _ACROSS = 16  # points that a drum is wide at least, in its widest place: its sound would be wrong by some per cent
@@ -51,7 +51,7 @@ class FiniteDifferenceMembrane(Drum):
     """Width / height of an ellipse or a rectangle, or [low, high] to draw from."""
     corners: Annotated[int | tuple[int, int], AfterValidator(_corners)] = 10
     """Corners of a polygon, or [fewest, most] to draw from."""
-    listening: Fraction = 0.5
+    listening: Radius = 0.5
     """Where it is heard, from the centre (0) to the edge (1), or [low, high] to draw from for every drum."""
     resolution: int = Field(default=100, ge=_ACROSS)
     """Points of the grid along the mean side; time and memory grow with its square, of small drums with its cube."""
@@ -125,7 +125,7 @@ class FiniteDifferenceMembrane(Drum):
         side = parameters["mean_side"]
         x = waveform(
             Grid.of(self._shape(parameters), side / self.resolution),
-            wave_speed(parameters["tension"], parameters["density"]),
+            self.speed(parameters),
             (parameters["strike_x"] * side, parameters["strike_y"] * side),
             (parameters["listening_x"] * side, parameters["listening_y"] * side),
             self.audio.frames,
