@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..component import Component
 from ..signals import Length, Signal, samples
+from . import official
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,15 @@ class Source(Component):
     windows for the last two."""
     padding: Literal["left", "right"] = "left"
     """The side on which a shorter recording is padded."""
+
+    @classmethod
+    def words(cls) -> list[str]:
+        """The names of official datasets, each of which is a source that makes its like."""
+        return list(official.files())
+
+    @classmethod
+    def written_out(cls, word: str) -> dict[str, Any]:
+        return official.source(word)
 
     @model_validator(mode="after")
     def _whole_samples(self) -> "Source":

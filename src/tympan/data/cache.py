@@ -32,6 +32,8 @@ SHARED = "TYMPAN_VERSIONS"
 
 _HEADER = re.compile(rb"\x93NUMPY\x01\0v\0\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \} *\n")
 """The 128 bytes that numpy writes before a float32 array with two dimensions."""
+_WRITER = re.compile(r"(.+)-(\d+)-[0-9a-f]+")
+"""The machine and the process in the name of what is written aside."""
 
 _known: dict[str, tuple[int | None, str]] = {}
 _swept: set[tuple[int, Path]] = set()
@@ -220,11 +222,19 @@ def _sweep(folder: Path) -> None:
         return
     _swept.add((os.getpid(), folder))
     for left in folder.glob(f"{storage.ASIDE}*"):
-        host, pid, _ = left.name.removeprefix(storage.ASIDE).rsplit("-", 2)
         with suppress(FileNotFoundError):
-            dead = not _alive(int(pid)) if host == socket.gethostname() else time.time() - left.stat().st_mtime > STALE
-            if dead:
+            if abandoned(left):
                 left.unlink()
+
+
+def abandoned(left: Path) -> bool:
+    """Whether nobody writes any more at what was begun aside."""
+    named = _WRITER.match(left.name.removeprefix(storage.ASIDE))
+    if named is None:  # somebody else's
+        return False
+    if named[1] == socket.gethostname():
+        return not _alive(int(named[2]))
+    return time.time() - left.stat().st_mtime > STALE
 
 
 def _alive(pid: int) -> bool:

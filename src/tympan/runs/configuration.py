@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ..component import Component, Section, did_you_mean
-from ..data import Source
+from ..data import Source, official
 from ..features import Feature
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> "Run":
     """Read and validate a run's configuration.
 
     Args:
-        path: a YAML 1.2 or JSON file.
+        path: a YAML 1.2 or JSON file, or the name of an official dataset where there is no such file.
         overrides: `section.field=value`, the value in YAML, in the order given.
 
     Raises:
@@ -77,6 +77,7 @@ def load_features(overrides: Sequence[str]) -> Feature:
 
 
 def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
+    path = path if path.exists() else official.files().get(str(path), path)  # one word
     data = _parse(_text(path), str(path))
     if not isinstance(data, CommentedMap):
         raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(data).__name__}")
@@ -101,7 +102,8 @@ def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        near = did_you_mean(str(path), list(official.files()))
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}{near}") from error
     if len(raw) > _LARGEST:
         raise ConfigurationError(f"{path}: {len(raw)} bytes are too many for a configuration (at most {_LARGEST})")
     try:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..data import storage
 from ..data.split import Parts
+from .obtain import told as obtained
 from .resolved import dump
 from .run import Run
 from .trainer import Trained
@@ -56,7 +57,7 @@ def make(run: Run) -> Path:
 
 
 def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
-    """What a reader of the figures must know of the split and the features; `member` names one of several trainings."""
+    """What a reader of the figures must know of split, features and data; `member` names one of several trainings."""
     said = []
     kinds = [kind for kind in run.split.kinds(run.data) if kind]
     together = f"no {' and no '.join(kinds)} is in two parts" if kinds else "every recording is by itself"
@@ -81,6 +82,7 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
         said.append("The validation part chose the checkpoint, so its figures flatter the model.")
     if told := origin(run):
         said.append(f"{told[0].upper()}{told[1:]}.")
+    said += [f"{told.removesuffix('.')}." for told in obtained(run)]
     if run.seeds and not member:
         said.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
     return said

@@ -58,6 +58,9 @@ class Recorded(Recordings):
         """What dataset.yaml says: the source's configuration, seed, units, sample rate, features."""
         return kac_drumset.about(self._theirs) if self._theirs else read_about(self.root)
 
+    def ready(self) -> None:
+        """See to it that the folder is there; called before it is looked into."""
+
     @property
     def folder(self) -> str:
         """Where the samples are: the root, or `data` in it, as kac_drumset's archives have it."""
@@ -69,6 +72,7 @@ class Recorded(Recordings):
     @cached_property
     def _theirs(self) -> str:
         """The folder of kac_drumset's files; empty where they are ours."""
+        self.ready()
         try:
             ours = "configuration_sha256" in read_about(self.root)
         except FileNotFoundError:
