@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import shapely
 
-from tympan.acoustics import radial
 from tympan.reports.plots import drums, shape
 
 POINTS = 32
