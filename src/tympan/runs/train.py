@@ -18,7 +18,7 @@ from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
 from ..serving.artifact import Artifact
-from . import dry, probe
+from . import dry, obtain, probe
 from . import folder as folders
 from . import parts as parts_of
 from .again import named_parts
@@ -108,7 +108,7 @@ def train(
     drawn = all(corpus.own_seed is None for corpus in (run.data, *(own for own, _ in run.data.corpora.values())))
     if run.split.seed is None and drawn:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
-    splits = run.divide()
+    splits = obtain.obtain(run).divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = (
