@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tympan.objectives import Loss
-from tympan.pipeline import Output, check_outputs
+from tympan.pipeline import Output
+from tympan.runs.conflicts import check_outputs
 
 BATCH, CHANNELS, FRAMES = 4, 3, 6
 
