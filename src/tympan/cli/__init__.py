@@ -8,7 +8,8 @@ import typer
 
 from .about import doctor, list_components, schema
 from .answers import embed, predict
-from .sounds import generate, prepare
+from .fetching import fetch
+from .sounds import generate, prepare, transform
 from .training import check, compare, evaluate, resume, train
 
 app = typer.Typer(
@@ -18,7 +19,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, evaluate, compare, predict, embed, generate, prepare, check, doctor, schema):
+for command in (
+    *(train, resume, evaluate, compare, predict, embed),
+    *(generate, transform, fetch, prepare, check),
+    *(doctor, schema),
+):
     app.command()(command)
 app.command("list")(list_components)
 

@@ -57,6 +57,7 @@ def fit(
     title: str,
     configuration: dict[str, Any],
     checkpoint: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trained:
     """Train until the configured end or until the monitored figure no longer improves.
 
@@ -65,6 +66,7 @@ def fit(
         title: how the progress is called.
         configuration: what trackers are given as the configuration.
         checkpoint: of this run, from which to go on.
+        callbacks: besides ours.
     """
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device, "hardware.device")
@@ -93,7 +95,6 @@ def fit(
     watch = Watch(console, steps_per_epoch, per_step, title)
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
     heard = Heard(pipeline)
-    callbacks: list[TrainerCallback] = [keeper, heard, tracker, watch]
     optim = optimizer(run.optimizer, pipeline.to(chosen))
     workers = min(run.loader.num_workers, os.cpu_count() or 1)
     arguments = TrainingArguments(
@@ -145,7 +146,7 @@ def fit(
             eval_dataset=judged if validated else None,
             compute_metrics=_validation_metrics(pipeline),
             optimizers=(optim, schedule),
-            callbacks=callbacks,
+            callbacks=[keeper, heard, tracker, watch, *callbacks],
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         with faults.told(trainer, keeper, folder / "checkpoints"):
