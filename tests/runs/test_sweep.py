@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 from ruamel.yaml import YAML
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from runs_helpers import write
 from tympan.runs import agent, trials
@@ -63,13 +63,13 @@ def plan(tmp_path: Path, space: dict[str, Any] | None = None, **fields: Any) -> 
 
 def imitated(monkeypatch: pytest.MonkeyPatch, figure: Any) -> list[Any]:
     """A training that takes no time: `figure(run)` is what validation finds; the runs that were trained."""
-    seen = []
+    seen, arguments = [], TrainingArguments("unused", report_to=[])
 
     def train(run: Any, *, console: Console, callbacks: Any) -> None:
         seen.append(run)
         for value in np.atleast_1d(figure(run)):
-            control = types.SimpleNamespace(should_training_stop=False)
-            callbacks[0].on_evaluate(None, None, control, metrics={"eval_mae": float(value)})
+            control = TrainerControl()
+            callbacks[0].on_evaluate(arguments, TrainerState(), control, metrics={"eval_mae": float(value)})
             if control.should_training_stop:
                 return
 
@@ -82,10 +82,8 @@ def rate(run: Any) -> float:
 
 
 def test_every_distribution_draws_what_it_says() -> None:
-    rng = optuna.samplers.RandomSampler(1)
-    study = optuna.create_study(sampler=rng)
-
     def drawn(**fields: Any) -> np.ndarray:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(1))
         parameter = Parameter(**fields)
         return np.array([parameter.draw("x", study.ask()) for _ in range(300)])
 
@@ -144,7 +142,7 @@ def test_a_sweep_of_kac_prediction_is_read_as_it_is(tmp_path: Path) -> None:
         ({"parameters": {"model.widht": {"values": [1]}}}, "did you mean 'width'"),
         ({"parameters": {"optimiser": {"values": ["adam", "lion"]}}}, "optimizer.name"),
         ({"parameters": {"lr": {"value": 1}, "optimizer.learning_rate": {"value": 1}}}, "given twice"),
-        ({"metric": {"name": "val_mea"}}, "did you mean 'val_mae'"),
+        ({"metric": {"name": "val_pearsn"}}, "did you mean 'val_pearson'"),
         ({"method": "grid"}, "a grid visits"),
         ({"metod": "grid"}, "did you mean 'method'"),
     ],
@@ -167,7 +165,7 @@ def test_a_real_sweep_leaves_a_configuration_that_trains(tmp_path: Path) -> None
     assert best.model.width == found[0].values["model.width"]
     assert best.test
     assert best.checkpoint == load(tmp_path / "run.yaml").checkpoint
-    rows = list(csv.DictReader((tmp_path / "sweep" / "trials.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "sweep" / "trials.csv").read_text().splitlines()))
     assert [float(row["val_mae"]) for row in rows] == [t.figure for t in sorted(found, key=lambda t: t.number)]
     assert (tmp_path / "sweep" / "trials.png").read_bytes().startswith(b"\x89PNG")
     # The test part was not heard, and the figure is the best of the log.

@@ -116,7 +116,7 @@ def write_picture(path: Path, trials: Sequence[Trial], metric: str, higher_is_be
     storage.write_bytes(path, out.getvalue())
 
 
-def _points(axes: Any, places: Sequence[float], trials: Sequence[Trial]) -> None:
+def _points(axes: Any, places: Sequence[float | int], trials: Sequence[Trial]) -> None:
     colours = [MODEL if trial.state == "complete" else MUTED for trial in trials]
     axes.scatter(places, [trial.figure for trial in trials], c=colours, s=22, alpha=0.8, linewidths=0)
 

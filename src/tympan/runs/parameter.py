@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 from scipy.stats import norm
@@ -42,7 +42,7 @@ class Parameter(Section):
     """By default constant, categorical, int_uniform between whole numbers, uniform between others."""
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
+    def _told(self) -> "Parameter":
         given = [name for name in ("value", "values", "probabilities", "min", "max") if name in self.model_fields_set]
         kind = self.kind
         needed = {"constant": {"value"}, "categorical": {"values"}}.get(kind, {"min", "max"})
@@ -79,7 +79,7 @@ class Parameter(Section):
             return math.exp(self.min), math.exp(self.max)
         if self.kind == "inv_log_uniform":  # log(1/x) is uniform
             return math.exp(-self.max), math.exp(-self.min)
-        return self.min, self.max
+        return float(self.min), float(self.max)
 
     def extremes(self) -> tuple[Any, ...]:
         """Values by which a configuration is tried before a sweep begins."""
@@ -113,11 +113,11 @@ class Parameter(Section):
             return trial.suggest_int(name, int(low), int(high))
         return self._rounded(trial.suggest_float(name, low, high, log="log" in kind))
 
-    def _transformed(self, share: float) -> float:
+    def _transformed(self, share: float) -> float | int:
         x = float(norm.ppf(share, self.mu, self.sigma))
         return self._rounded(math.exp(x) if "log" in self.kind else x)
 
-    def _rounded(self, x: float) -> float:
+    def _rounded(self, x: float) -> float | int:
         if not self.kind.startswith("q_"):
             return float(x)
         x = round(x / self.q) * self.q

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,7 +62,7 @@ class Early(Section):
     """Said for Weights & Biases; Optuna's hyperband is always strict."""
 
     @model_validator(mode="after")
-    def _first(self) -> Self:
+    def _first(self) -> "Early":
         if self.min_iter is None and (self.max_iter is None or self.s is None):
             raise ValueError("early_terminate needs min_iter, or max_iter with s")
         return self
