@@ -113,9 +113,9 @@ def test_random_polygons_are_within_cents_of_a_finer_mesh(draw, corners, most):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", FAMILIES)
-@pytest.mark.parametrize("corners", [3, 4, 6, 10, 25, 50])
+@pytest.mark.parametrize("corners", [3, 4, 6, 10, 25])
 def test_many_random_polygons_are_within_cents_of_a_finer_mesh(draw, corners):
-    for seed in range(20):
+    for seed in range(60 // corners + 2):
         shape = draw(np.random.default_rng((seed, 99)), corners)
         error = cents(modes(shape).wave_numbers, modes(shape, fineness=1.6).wave_numbers).max()
         assert error < (1 if shape.convex else 3), seed
