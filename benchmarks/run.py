@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import buckets
+import grids
 import numpy as np
 import soundfile
 import soxr
@@ -226,6 +227,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
         notes = [f"waiting for data {row['waiting']:.1%}"] if "waiting" in row else []
         notes += [f"{row['requests']} requests"] if "requests" in row else []
         notes += [f"took {row['precision']}{', channels_last' * row['channels_last']}"] if "precision" in row else []
+        notes += [f"{row['updates'] / 1e9:.1f} billion points a second"] if "updates" in row else []
         ratio += f" ({'; '.join(notes)})" if notes else ""
         lines.append(f"| {name} | {1e3 * row['ours_s']:.3g} | {1e3 * row['peer_s']:.3g} | {ratio} |")
     return "\n".join(lines)
@@ -236,6 +238,7 @@ def main() -> None:
     torch.set_num_threads(1)
     timed = {**features(), **synthesis(), **decoding(), **files(), **curves(), **wavenet.generation(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
+    rows |= grids.measured(best)
     rows |= buckets.measured()
     rows |= training.measured()
     print(table(rows))
