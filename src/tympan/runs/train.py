@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from rich.console import Console
+from transformers import TrainerCallback
 
 from .. import memory
 from ..data import cache, storage
@@ -17,16 +18,16 @@ from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
 from ..serving.artifact import Artifact
+from . import dry, probe
 from . import folder as folders
 from . import parts as parts_of
-from . import probe
 from .again import named_parts
 from .checkpoint import last_checkpoint
 from .configuration import load
 from .evaluate import Evaluation
 from .finetune import judged
 from .metrics import Metrics, pool, write
-from .prepare import Prepared, prepare
+from .prepare import prepare
 from .resolved import dump
 from .run import Run
 from .score import publish, score
@@ -54,6 +55,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class _Way:
+    """How the trainings of a run are done."""
+
+    chosen: torch.device
+    console: Console
+    title: str
+    dry_run: bool = False
+    checkpoint: Path | None = None
+    """Of the run itself, from which to go on."""
+    callbacks: Sequence[TrainerCallback] = ()
+
+
+@dataclass(frozen=True)
 class _Member:
     """One training of a run: one seed, one split."""
 
@@ -69,7 +83,13 @@ class _Member:
 
 
 @cache.asked_once()
-def train(run: Run, *, console: Console | None = None, dry_run: bool = False) -> Result:
+def train(
+    run: Run,
+    *,
+    console: Console | None = None,
+    dry_run: bool = False,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Result:
     """Train a run, export its best checkpoint, and evaluate that once on the test part.
 
     A run with `split.folds` trains once for every fold and scores the pooled out-of-fold answers; a run with `seeds`
@@ -79,6 +99,7 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         run: the configuration.
         console: where progress goes; by default standard error.
         dry_run: two steps, a checkpoint, a reload and an evaluation on a few examples, to see that all of it works.
+        callbacks: of the Trainer, to watch or to end the training.
 
     Raises:
         ValueError: the configuration does not fit the data, or its parts each other.
@@ -90,7 +111,11 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
     splits = run.divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
-        run, splits, seeds = _short(run), [_few(parts, run.training.batch_size) for parts in splits[:1]], seeds[:1]
+        run, splits, seeds = (
+            dry.short(run),
+            [dry.few(parts, run.training.batch_size) for parts in splits[:1]],
+            seeds[:1],
+        )
     chosen = device(run.hardware.device, "hardware.device")
     if chosen.type == "cpu":
         memory.keep()
@@ -103,9 +128,10 @@ def train(run: Run, *, console: Console | None = None, dry_run: bool = False) ->
         for number, parts in enumerate(splits):
             name = "-".join([f"seed-{seed}"] * (len(seeds) > 1) + [f"fold-{number}"] * (len(splits) > 1))
             (folder / name).mkdir(exist_ok=True)
-            member = run.model_copy(update={"seed": seed, "seeds": ()})
+            member, title = run.model_copy(update={"seed": seed, "seeds": ()}), name or run.name
             notes = folders.notes(run, splits, name)
-            members[name] = _member(member, parts, folder / name, chosen, console, name or run.name, notes, dry_run)
+            way = _Way(chosen, console, title, dry_run, callbacks=callbacks)
+            members[name] = _member(member, parts, folder / name, notes, way)
     first, trained = next(iter(members.values())), [member.trained for member in members.values()]
     metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
     if several:
@@ -158,7 +184,8 @@ def resume(folder: str | Path, *, console: Console | None = None) -> Result:
     lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []  # the last may be torn
     storage.write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))
     console.print(f"{run.name}: goes on from step {step}", highlight=False)
-    member = _member(run, parts, folder, chosen, console, run.name, folders.notes(run, [parts]), False, checkpoint)
+    way = _Way(chosen, console, run.name, checkpoint=checkpoint)
+    member = _member(run, parts, folder, folders.notes(run, [parts]), way)
     memory.give_back()
     return _result(folder, member.metrics, [member])
 
@@ -179,17 +206,7 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
     return run.model_copy(update={"hardware": hardware})
 
 
-def _member(
-    run: Run,
-    parts: Parts,
-    folder: Path,
-    chosen: torch.device,
-    console: Console,
-    title: str,
-    notes: list[str],
-    dry_run: bool,
-    checkpoint: Path | None = None,
-) -> _Member:
+def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -> _Member:
     clock = [time.time()]
     prepared = prepare(run, parts)
     kept = record(run.data, parts, run.split, run.seed)
@@ -197,14 +214,15 @@ def _member(
     storage.write_text(folder / "run.yaml", dump(prepared.run))
     alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
-        console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
+        way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
     notes = [*doubts, *notes]
     clock.append(time.time())
-    trained = fit(prepared, folder, console, title, prepared.run.model_dump(mode="json"), checkpoint)
+    told = prepared.run.model_dump(mode="json")
+    trained = fit(prepared, folder, way.console, way.title, told, way.checkpoint, way.callbacks)
     clock.append(time.time())
     artifact = prepared.artifact(
         trained.pipeline,
-        id=folder.name if title == run.name else f"{folder.parent.name}/{folder.name}",
+        id=folder.name if way.title == run.name else f"{folder.parent.name}/{folder.name}",
         checkpoint=trained.best.name,
         steps=trained.steps,
         epoch=trained.epoch,
@@ -213,38 +231,14 @@ def _member(
     )
     artifact.save(folder / "model")
     artifact = Artifact.load(folder / "model", trust=run.elsewhere)
-    if dry_run:
-        _same(prepared, trained, artifact)
-    artifact.pipeline.to(chosen)
+    if way.dry_run:
+        dry.same(prepared, trained, artifact)
+    artifact.pipeline.to(way.chosen)
     heard = ("validation", "test") if run.test else ("validation",)
     found, metrics, artifact = score(folder, prepared, artifact, heard)
     clock.append(time.time())
     times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
     data = parts_of.describe(prepared)
-    folders.summarise(folder, run, [trained], times, notes, alarms, str(chosen), data, str(artifact))
+    folders.summarise(folder, run, [trained], times, notes, alarms, str(way.chosen), data, str(artifact))
     publish(folder, artifact, metrics)
     return _Member(trained, found, metrics, times, data, alarms, doubts)
-
-
-def _short(run: Run) -> Run:
-    training = run.training.model_copy(update={"max_steps": 2, "max_epochs": 1, "val_check_interval": 1})
-    split = run.split.model_copy(update={"folds": None})
-    checkpoint = run.checkpoint.model_copy(update={"run_dir": None})
-    update = {"name": f"{run.name}-dry", "seeds": (), "training": training, "split": split, "checkpoint": checkpoint}
-    return run.model_copy(update=update)
-
-
-def _few(parts: Parts, batch_size: int) -> Parts:
-    n = max(2 * batch_size, 8)
-    spread = {k: v[:: max(len(v) // n, 1)][:n] for k, v in vars(parts).items()}
-    return replace(parts, **spread)
-
-
-def _same(prepared: Prepared, trained: Trained, loaded: Artifact) -> None:
-    """The reloaded artifact says what the trained pipeline says."""
-    index = prepared.parts.train[0]
-    waveform = prepared.source.clip(index, 0, prepared.run.seed).waveform
-    before = next(iter(prepared.artifact(trained.pipeline.cpu()).hear([waveform])))
-    after = next(iter(loaded.hear([waveform])))
-    for name, said in before.items():
-        torch.testing.assert_close(after[name], said, rtol=1e-5, atol=1e-6)

@@ -56,6 +56,7 @@ def fit(
     title: str,
     configuration: dict[str, Any],
     checkpoint: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Trained:
     """Train until the configured end or until the monitored figure no longer improves.
 
@@ -64,6 +65,7 @@ def fit(
         title: how the progress is called.
         configuration: what trackers are given as the configuration.
         checkpoint: of this run, from which to go on.
+        callbacks: besides ours.
     """
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device, "hardware.device")
@@ -90,7 +92,6 @@ def fit(
     watch = Watch(console, steps_per_epoch, per_step, title)
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
     heard = Heard(pipeline)
-    callbacks: list[TrainerCallback] = [keeper, heard, tracker, watch]
     optim = optimizer(run.optimizer, pipeline.to(chosen))
     workers = min(run.loader.num_workers, os.cpu_count() or 1)
     arguments = TrainingArguments(
@@ -142,7 +143,7 @@ def fit(
             eval_dataset=judged if validated else None,
             compute_metrics=_validation_metrics(pipeline),
             optimizers=(optim, schedule),
-            callbacks=callbacks,
+            callbacks=[keeper, heard, tracker, watch, *callbacks],
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         with faults.told(trainer, keeper, folder / "checkpoints"):

@@ -1,4 +1,4 @@
-"""What struck membranes of every shape share: material, damping, and several strikes of each drum."""
+"""What drums of every shape share: material, damping, several strikes of each; and how modes become sound."""
 
 from abc import abstractmethod
 from typing import Any
@@ -16,10 +16,10 @@ from ._range import Positive, draw, ends
 _DRUM = 1  # the stream of random numbers that all strikes of a drum share; stream 0 is each example's own
 
 
-class Membrane(Synthesizer):
-    """An ideal membrane with a fixed edge: what is drawn once per drum, and how its modes become sound.
+class Drum(Synthesizer):
+    """An ideal membrane with a fixed edge: what is drawn once per drum, and what with each strike.
 
-    A shape writes `drum`, `strike`, `frequencies` and `shapes`.
+    A drum writes `drum`, `strike`, `f0`, `sound` and `_highest_pitch`. One whose modes are known is a `Membrane`.
     """
 
     tension: Positive = 2000.0
@@ -32,18 +32,13 @@ class Membrane(Synthesizer):
     """The same at 1 kHz (s); losses grow with the square of the frequency. `None` is the same for all modes."""
     strike_width: float = Field(default=0.0, ge=0)
     """Diameter of the struck area, a raised cosine (m); 0 is a point."""
-    modes: tuple[int, int] = (10, 10)
-    """How many modes are heard, in the order of the shape's two mode numbers; those at or above half the sample rate
-    never are."""
     strikes_per_drum: int = Field(default=5, ge=1)
     """Strikes of each drum, one after the other; the first is in the centre."""
     amplitude: float = Field(default=1.0, gt=0, le=1)
     """Largest magnitude of every waveform."""
 
     @model_validator(mode="after")
-    def _sounds(self) -> "Membrane":
-        if min(self.modes) < 1:
-            raise ValueError(f"modes: each count is 1 or more, not {list(self.modes)}")
+    def _sounds(self) -> "Drum":
         if self.high_decay_time is not None and self.high_decay_time > ends(self.decay_time)[0]:
             raise ValueError("high_decay_time: high modes cannot ring longer than low ones; lower it to decay_time")
         if self._highest_pitch() >= self.sample_rate / 2:
@@ -58,20 +53,16 @@ class Membrane(Synthesizer):
         """The lowest mode (Hz) of the drum that sounds highest."""
 
     @abstractmethod
-    def drum(self, rng: np.random.Generator) -> dict[str, float]:
-        """Draw the shape of a drum."""
+    def drum(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Draw the shape of a drum, and where it is heard."""
 
     @abstractmethod
-    def strike(self, rng: np.random.Generator, first: bool) -> dict[str, float]:
-        """Draw where it is struck: in the centre at first."""
+    def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
+        """Draw where the drum is struck: in the centre at first."""
 
     @abstractmethod
-    def frequencies(self, parameters: Values, speed: float) -> Float[np.ndarray, "first second"]:
-        """Frequencies of the modes (Hz) at a wave speed (m/s)."""
-
-    @abstractmethod
-    def shapes(self, parameters: Values) -> tuple[np.ndarray, np.ndarray]:
-        """The modes' shapes where the drum is struck, and where it is heard."""
+    def f0(self, drum: Values, speed: float) -> float:
+        """The drum's lowest mode (Hz) at a wave speed (m/s)."""
 
     def fastest(self) -> float:
         """The highest wave speed (m/s) that may be drawn."""
@@ -90,9 +81,26 @@ class Membrane(Synthesizer):
         drawn = self.drum(once)
         for name in ("tension", "density", "decay_time"):
             drawn[name] = draw(once, getattr(self, name))
-        speed = wave_speed(drawn["tension"], drawn["density"])
-        lowest = float(self.frequencies(drawn, speed)[0, 0])
-        return {**drawn, **self.strike(rng, stroke == 0), "f0": lowest}
+        f0 = self.f0(drawn, wave_speed(drawn["tension"], drawn["density"]))
+        return {**drawn, **self.strike(rng, drawn, stroke == 0), "f0": f0}
+
+
+class Membrane(Drum):
+    """A drum whose modes are known: it writes `drum`, `strike`, `frequencies`, `shapes` and `_highest_pitch`.
+
+    Frequencies and shapes are arrays of one shape, whichever suits the modes' numbering.
+    """
+
+    @abstractmethod
+    def frequencies(self, parameters: Values, speed: float) -> Float[np.ndarray, "*modes"]:
+        """Frequencies of the modes (Hz) at a wave speed (m/s)."""
+
+    @abstractmethod
+    def shapes(self, parameters: Values) -> tuple[Float[np.ndarray, "*modes"], Float[np.ndarray, "*modes"]]:
+        """The modes' shapes where the drum is struck, and where it is heard."""
+
+    def f0(self, drum: Values, speed: float) -> float:
+        return float(self.frequencies(drum, speed).min())
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
         speed = wave_speed(parameters["tension"], parameters["density"])

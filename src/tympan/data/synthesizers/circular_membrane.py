@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from ...acoustics.inverse import fundamental
 from ...acoustics.modes import bessel_zeros, circle_frequencies, circle_shapes, wave_speed
@@ -22,6 +22,8 @@ class CircularMembrane(Membrane):
     and zeros of each.
     """
 
+    modes: tuple[PositiveInt, PositiveInt] = (10, 10)
+    """How many modes are heard: orders of the Bessel functions, and zeros of each."""
     diameter: Positive = (0.1, 2.0)
     """Diameter (m), or [low, high] to draw from."""
     strike_r: Fraction = (0.0, 1.0)
@@ -38,7 +40,7 @@ class CircularMembrane(Membrane):
     def drum(self, rng: np.random.Generator) -> dict[str, float]:
         return {"diameter": draw(rng, self.diameter)}
 
-    def strike(self, rng: np.random.Generator, first: bool) -> dict[str, float]:
+    def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
         r, theta = draw(rng, self.strike_r), draw(rng, self.strike_theta)
         return {"strike_r": 0.0, "strike_theta": 0.0} if first else {"strike_r": r, "strike_theta": theta}
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import PositiveInt
 
 from ...acoustics.modes import rectangle_frequencies, rectangle_shapes
 from .. import Values
@@ -19,6 +20,8 @@ class RectangularMembrane(Membrane):
     (fractions of width and height). `modes` counts half waves along the width and along the height.
     """
 
+    modes: tuple[PositiveInt, PositiveInt] = (10, 10)
+    """How many modes are heard: half waves along the width and along the height."""
     mean_side: Positive = (0.1, 2.0)
     """Square root of the area (m), or [low, high] to draw from."""
     aspect_ratio: Positive = (1.0, 4.0)
@@ -40,7 +43,7 @@ class RectangularMembrane(Membrane):
         width, height = side * math.sqrt(aspect_ratio), side / math.sqrt(aspect_ratio)
         return {"mean_side": side, "aspect_ratio": aspect_ratio, "width": width, "height": height}
 
-    def strike(self, rng: np.random.Generator, first: bool) -> dict[str, float]:
+    def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
         x, y = draw(rng, self.strike_x), draw(rng, self.strike_y)
         return {"strike_x": 0.5, "strike_y": 0.5} if first else {"strike_x": x, "strike_y": y}
 
