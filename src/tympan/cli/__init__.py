@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from .about import doctor, list_components, schema
-from .answers import embed, predict
+from .answers import embed, orchestrate, predict
 from .sounds import generate, prepare
 from .training import check, compare, evaluate, resume, train
 
@@ -18,7 +18,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (train, resume, evaluate, compare, predict, embed, generate, prepare, check, doctor, schema):
+for command in (
+    train,
+    resume,
+    evaluate,
+    compare,
+    predict,
+    embed,
+    orchestrate,
+    generate,
+    prepare,
+    check,
+    doctor,
+    schema,
+):
     app.command()(command)
 app.command("list")(list_components)
 

@@ -1,40 +1,46 @@
 """A struck tom: two heads, the air around and between them, a stick, and a pitch that glides down."""
 
-from typing import Any
+import math
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from scipy.interpolate import CubicSpline
 
-from ...acoustics.modes import circle_shapes, wave_speed
+from ...acoustics.modes import circle_frequencies, circle_shapes, wave_speed
 from ...acoustics.strike import decay_rates, spread, to_peak, waveform
 from ...acoustics.two_heads import two_heads
-from .. import Example, Values
-from ._range import Positive, Range, draw
-from .circular_membrane import CircularMembrane
-
-_SHELL = 2  # the stream of random numbers of what a drum has beside its head
+from .. import Values
+from ._membrane import Drum
+from ._range import Fraction, Positive, Range, draw, ends
 
 
-class Tom(CircularMembrane):
+class Tom(Drum):
     """Toms as they are heard on a stage: what a membrane in vacuum lacks, each by a field.
 
-    Beside the values of `circular_membrane` there are `depth` (m), `resonance`, `glide`, `glide_time` (s) and `click`
-    (dB). `f0` is the lowest mode once the pitch has settled, with both heads and the air. No stroke is in the very
-    centre unless `strike_r` says so. How loud and how long each mode is, beyond what strike and damping say, is drawn
-    anew for each stroke: shell, stand, microphone and room are not modelled.
+    The values are `diameter`, `depth` (m), `resonance`, `detuning`, `tension` (N/m), `density` (kg/m²),
+    `decay_time` (s), `strike_r` (in radii), `strike_theta` (rad), `glide`, `glide_time` (s), `click` (dB), and `f0`
+    (Hz): the lowest mode of both heads and the air once the pitch has settled. How loud and how long each mode is,
+    beyond what strike and damping say, is drawn anew for each stroke: shell, stand and microphone are not modelled.
     """
 
+    modes: tuple[PositiveInt, PositiveInt] = (6, 5)
+    """How many modes of a head are heard: orders of the Bessel functions, and zeros of each."""
     diameter: Positive = (0.2, 0.5)
     """Diameter (m), or [low, high] to draw from."""
     depth: Positive = (0.15, 0.45)
     """Distance between the heads (m), or [low, high]: the less air, the higher the modes that compress it."""
     resonance: Positive = (0.7, 1.4)
     """Wave speed in the lower head by that in the upper, or [low, high]."""
-    detuning: Range = (0.0, 0.03)
+    detuning: Fraction = (0.0, 0.03)
     """How far an uneven tension moves the two modes of a pair apart, by their frequency, or [low, high]."""
-    glide: Range = (0.0, 0.3)
+    strike_r: Fraction = (0.0, 1.0)
+    """Distance of a strike from the centre, in radii, or [low, high]; the first of a drum is nearer, by ten times."""
+    strike_theta: Range = (0.0, math.pi)
+    """Angle between strike and listening point (rad)."""
+    listening_r: float = Field(default=0.5, ge=0, lt=1)
+    """Distance of the listening point from the centre, in radii."""
+    glide: Fraction = (0.0, 0.3)
     """How much higher the pitch begins than it ends, by its end, or [low, high]: a large swing stretches the head."""
     glide_time: Positive = (0.03, 0.2)
     """Time in which the glide falls to 1/e (s), or [low, high]."""
@@ -45,31 +51,38 @@ class Tom(CircularMembrane):
 
     @property
     def units(self) -> dict[str, str]:
-        own = {"depth": "m", "resonance": "1", "detuning": "1", "glide": "1", "glide_time": "s", "click": "dB"}
-        return {**super().units, **own}
+        metres, seconds = dict.fromkeys(("diameter", "depth"), "m"), {"glide_time": "s"}
+        ratios = dict.fromkeys(("resonance", "detuning", "strike_r", "glide"), "1")
+        return {**super().units, **metres, **ratios, **seconds, "strike_theta": "rad", "click": "dB"}
 
-    def strike(self, rng: np.random.Generator, first: bool) -> dict[str, float]:
-        return {"strike_r": draw(rng, self.strike_r), "strike_theta": draw(rng, self.strike_theta)}
+    def drum(self, rng: np.random.Generator) -> dict[str, float]:
+        return {name: draw(rng, getattr(self, name)) for name in ("diameter", "depth", "resonance", "detuning")}
 
-    def parameters(self, rng: np.random.Generator, index: int) -> dict[str, Any]:
-        drawn = super().parameters(rng, index)
-        once = self.generator(_SHELL, index // self.strikes_per_drum)
-        drawn |= {name: draw(once, getattr(self, name)) for name in ("depth", "resonance", "detuning")}
-        drawn |= {name: draw(rng, getattr(self, name)) for name in ("glide", "glide_time", "click")}
-        return {**drawn, "f0": float(self._heads(drawn)[0][0])}
+    def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
+        names = ("strike_r", "strike_theta", "glide", "glide_time", "click")
+        drawn = {name: draw(rng, getattr(self, name)) for name in names}
+        return {**drawn, "strike_r": drawn["strike_r"] / 10} if first else drawn
+
+    def f0(self, drum: Values, speed: float) -> float:
+        return float(self._heads(drum, speed)[0][0])
+
+    def _highest_pitch(self) -> float:
+        fastest = self.fastest() * max(ends(self.resonance)[1], 1)  # moving together, the heads share their stiffness
+        return float(circle_frequencies(ends(self.diameter)[0], fastest, 1, 1)[0, 0])
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
-        coupled, takes_part, higher = self._heads(parameters)
+        speed = wave_speed(parameters["tension"], parameters["density"])
+        coupled, takes_part, higher = self._heads(parameters, speed)
         n = np.arange(1, self.modes[0])[:, None]
         axis = rng.uniform(0, np.pi)  # of the uneven tension, seen from the listening point
         r, theta = parameters["strike_r"], parameters["strike_theta"]
         struck, heard = (circle_shapes(at, 0.0, *self.modes)[0] for at in (r, self.listening_r))
         apart = struck[1:] * heard[1:]
-        pair = apart * np.cos(n * (theta - axis)) * np.cos(n * axis), -apart * np.sin(n * (theta - axis)) * np.sin(n * axis)
-        a = np.concatenate([(struck[0] @ takes_part) * (heard[0] @ takes_part), *(p.ravel() for p in pair)])
+        along = apart * np.cos(n * (theta - axis)) * np.cos(n * axis)
+        across = -apart * np.sin(n * (theta - axis)) * np.sin(n * axis)
+        a = np.concatenate([(struck[0] @ takes_part) * (heard[0] @ takes_part), along.ravel(), across.ravel()])
         split = (1 + parameters["detuning"] / 2, 1 - parameters["detuning"] / 2)
         f = np.concatenate([coupled, *(higher.ravel() * by for by in split)])
-        speed = wave_speed(parameters["tension"], parameters["density"])
         a = a * spread(2 * np.pi * f / speed, self.strike_width) / f
         deviation = self.mode_spread * np.log(10) / 20
         a = a * np.exp(deviation * rng.standard_normal(len(f)))
@@ -80,12 +93,7 @@ class Tom(CircularMembrane):
         noise = rng.standard_normal(len(x)) * np.exp(-t / rng.uniform(0.001, 0.008)) / 3  # peaks near 1
         return to_peak(x + np.float32(10 ** (parameters["click"] / 20)) * noise.astype(np.float32), self.amplitude)
 
-    def references(self, example: Example) -> dict[str, Values]:
-        """None: the inverse of a membrane in vacuum does not hold here."""
-        return {}
-
-    def _heads(self, parameters: Values) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        speed = wave_speed(parameters["tension"], parameters["density"])
+    def _heads(self, parameters: Values, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         told = (parameters[name] for name in ("resonance", "density", "depth"))
         return two_heads(parameters["diameter"], speed, *told, *self.modes)
 
