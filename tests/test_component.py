@@ -23,6 +23,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "speech_folder": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "manifest": {"path": "x.csv", "sample_rate": 8000, "duration": 1.0},
     "recorded": {"root": "x", "sample_rate": 8000, "duration": 1.0},
+    "obtained": {"root": "x", "sample_rate": 8000, "duration": 1.0, "otherwise": {"type": "tone"}},
     "hku956": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "pmemo2019": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "mixture": {"sample_rate": 8000, "duration": 1.0, "sources": {"a": {"type": "tone"}}},

@@ -79,6 +79,16 @@ class Component(Section, ABC):
         return {name: (ast.get_docstring(ast.parse(code)) or "").split("\n")[0] for name, code in text.items()}
 
     @classmethod
+    def words(cls) -> list[str]:
+        """Other names of choices, whose fields are written out elsewhere; none by default."""
+        return []
+
+    @classmethod
+    def written_out(cls, word: str) -> dict[str, Any]:
+        """The type and the fields that one of the `words` means."""
+        raise KeyError(word)
+
+    @classmethod
     def _files(cls) -> dict[str, tuple[str, Path]]:
         return {
             found.name: (f"{package}.{found.name}", Path(folder) / f"{found.name}.py")
@@ -108,8 +118,11 @@ class Component(Section, ABC):
                 path, attribute = name, ""
         elif name in files:
             path, attribute = files[name][0], ""
+        elif name in cls.words():
+            return cls.find(cls.written_out(name)["type"])
         else:
-            raise ValueError(f"unknown {kind} {name!r}; one of: {', '.join(files)}{did_you_mean(name, list(files))}")
+            known = [*files, *cls.words()]
+            raise ValueError(f"unknown {kind} {name!r}; one of: {', '.join(known)}{did_you_mean(name, known)}")
         try:
             module = importlib.import_module(path)
         except ImportError as error:
@@ -167,6 +180,9 @@ class Component(Section, ABC):
                     "a {kind} needs a `type`; one of: {names}",
                     {"kind": cls.__name__.lower(), "names": ", ".join(cls.names())},
                 )
+            if name in cls.words():
+                value = {**cls.written_out(name), **{k: v for k, v in value.items() if k != "type"}}
+                name = value["type"]
             return cls.find(name).model_validate(value)
         return handler({k: v for k, v in value.items() if k != "type"})
 
@@ -187,7 +203,13 @@ class Component(Section, ABC):
             "required": ["type"],
             "description": "A choice from elsewhere, by the dotted path of its module or class.",
         }
-        return {"oneOf": [*choices, elsewhere, {"enum": cls.names()}], "description": cls._first_line()}
+        if words := cls.words():
+            told = {"type": "object", "properties": {"type": {"enum": words}}, "required": ["type"]}
+            choices.append(
+                {**told, "description": "A choice that is written out elsewhere; fields given here count more."}
+            )
+        bare = {"enum": [*cls.names(), *words]}
+        return {"oneOf": [*choices, elsewhere, bare], "description": cls._first_line()}
 
     @classmethod
     def _choices_schema(cls, handler: GetJsonSchemaHandler) -> list[JsonSchemaValue]:

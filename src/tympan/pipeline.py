@@ -229,15 +229,15 @@ def check_outputs(outputs: Mapping[str, Output]) -> None:
     for name, output in outputs.items():
         target = output.target
         figures = [m for part in PARTS for m in output.figures(part)]
-        choices: list[tuple[Loss | Metric, frozenset[str], str]] = [
-            (output.criterion, frozenset({output.criterion.space}), target.loss_space or target.space)
+        choices: list[tuple[Loss | Metric, set[str], set[str]]] = [
+            (output.criterion, {output.criterion.space}, set(target.loss_spaces)),
+            *((metric, set(metric.spaces), {target.space}) for metric in figures),
         ]
-        choices += [(metric, frozenset(metric.spaces), target.space) for metric in figures]
-        for choice, spaces, space in choices:
-            if space not in spaces:
+        for choice, spaces, wanted in choices:
+            if not spaces & wanted:
                 raise ValueError(
                     f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
-                    f"and target {target.type!r} is {space}"
+                    f"and target {target.type!r} is {' or '.join(sorted(wanted))}"
                 )
             if choice.timed and not target.rate:
                 raise ValueError(f"{choice.type!r} is of signals over time, and target {name!r} has no rate")

@@ -26,6 +26,47 @@ def test_blocks_equal_the_direct_sum(samples):
     assert snr(strike.waveform_direct(*drum(), samples, RATE), fast) > 120
 
 
+def hard(rng):
+    """Modes, amplitudes, rates, samples and a sample rate, from one mode to a thousand, from one sample to 10 s."""
+    count = int(np.exp(rng.uniform(0, np.log(1000))))
+    samples = 1 + int(np.exp(rng.uniform(0, np.log(min(480000, 2e6 / count)))))
+    sample_rate = int(rng.choice([8000, 48000, 96000]))
+    f = np.maximum(rng.random(count) ** rng.choice([1, 3]) * sample_rate / 2, 1)
+    return f, rng.normal(0, 1, count) / f ** rng.choice([0, 1]), 10 ** rng.uniform(-1, 4, count), samples, sample_rate
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_blocks_equal_the_direct_sum_in_hard_cases(seed):
+    case = hard(np.random.default_rng(seed))
+    assert snr(strike.waveform_direct(*case), strike.waveform(*case)) > 120
+
+
+@pytest.mark.parametrize(("count", "rate"), [(10, 2e4), (100, 2e4), (1000, 1e3), (1000, 0.0), (3, 3.0)])
+@pytest.mark.parametrize("samples", [2, 100, 6000])
+def test_blocks_equal_the_direct_sum_where_modes_nearly_cancel(count, rate, samples):
+    n = np.arange(1, count + 1)
+    case = 20.0 * n, (-1.0) ** n / n, np.full(count, rate), samples, RATE  # a saw, almost silent at first
+    assert snr(strike.waveform_direct(*case), strike.waveform(*case)) > 120
+
+
+def test_blocks_equal_the_direct_sum_of_10_s():
+    f, a, rates = (x[:12] for x in drum(diameter=0.1, decay_time=20.0))
+    case = f, a, rates, 10 * RATE, RATE
+    assert snr(strike.waveform_direct(*case), strike.waveform(*case)) > 120
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_blow_begins_at_rest(samples):
+    assert strike.waveform(*drum(), samples, RATE)[0] == 0
+
+
+def test_with_aliases_a_mode_folds_down():
+    one = np.ones(1)
+    folded, low = (strike.waveform(f * one, one, 0 * one, 800, 8000, aliases=True) for f in (5000, 3000))
+    assert folded == pytest.approx(-low, abs=1e-5) and np.abs(low).max() > 0.9
+    assert strike.waveform_direct(5000 * one, one, 0 * one, 800, 8000, aliases=True) == pytest.approx(folded, abs=1e-5)
+
+
 def test_modes_from_half_the_rate_on_are_dropped():
     # The same drum at a double rate holds more modes; what is below half the lower rate must agree.
     f, a, rates = drum(diameter=0.05, r=0.6)
@@ -74,6 +115,23 @@ def test_a_wide_strike_is_the_mean_over_its_area():
     k = 2 * np.pi * modes.rectangle_frequencies(side, side, 100.0, 5, 5) / 100.0
     assert point * strike.spread(k, width) == pytest.approx(mean, abs=1e-9)
     assert strike.spread(k, 0.0) == pytest.approx(1.0)
+
+
+def test_a_wide_strike_of_a_string_is_the_mean_over_its_length():
+    length, centre, width = 0.65, 0.2, 0.13
+    node, weight = np.polynomial.legendre.leggauss(60)
+    bump = weight * (1 + np.cos(np.pi * node))
+    mean = bump / bump.sum() @ modes.string_shapes((centre + node * width / 2) / length, 20)
+    k = np.arange(1, 21) * np.pi / length
+    assert modes.string_shapes(centre / length, 20) * strike.string_spread(k, width) == pytest.approx(mean, abs=1e-12)
+    assert 2 * np.pi / width in k  # where the formula is a limit
+    assert strike.string_spread(k, 0.0) == pytest.approx(1.0)
+
+
+def test_scaling_to_a_peak_keeps_the_precision():
+    x = np.random.default_rng(0).normal(size=100)
+    assert np.abs(strike.to_peak(x, 1.0) - x / np.abs(x).max()).max() < 1e-15
+    assert strike.to_peak(x.astype(np.float32), 1.0).dtype == np.float32
 
 
 def test_a_strike_in_the_centre_moves_no_mode_with_a_diameter_at_rest():

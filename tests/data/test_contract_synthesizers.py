@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tympan.acoustics import upstream
 from tympan.data.synthesizers import Synthesizer
 
 NAMES = Synthesizer.names()
@@ -98,15 +99,17 @@ def test_configuration_survives_json(name):
     assert Synthesizer.model_validate(json.loads(source.model_dump_json())) == source
 
 
-@pytest.mark.parametrize("name", ["circular_membrane", "rectangular_membrane"])
+CENTRES = {"circular_membrane": (0.0, 0.0), "rectangular_membrane": (0.5, 0.5), "triangular_membrane": (0.0, 0.0)}
+
+
+@pytest.mark.parametrize("name", CENTRES)
 def test_strikes_of_a_drum_share_it_and_the_first_is_in_the_centre(name):
     source = make(name, size=10)
     shape = [v for v in source.values(0) if not v.startswith("strike")]
     drums = [[source.values(i)[v] for v in shape] for i in range(10)]
     assert drums[:5] == [drums[0]] * 5 and drums[5:] == [drums[5]] * 5 and drums[0] != drums[5]
     strikes = [tuple(v for k, v in source.values(i).items() if k.startswith("strike")) for i in range(10)]
-    centre = (0.0, 0.0) if name == "circular_membrane" else (0.5, 0.5)
-    assert strikes[0] == strikes[5] == centre and len(set(strikes)) == 9
+    assert strikes[0] == strikes[5] == CENTRES[name] and len(set(strikes)) == 9
     assert [source.groups(i)["drum"] for i in (0, 4, 5, 9)] == ["0", "0", "1", "1"]
 
 
@@ -129,8 +132,104 @@ def test_rectangular_drum_sounds_at_its_pitch(side, aspect):
     assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(truth, rel=0.005)
 
 
-def test_closed_form_inverse_finds_the_diameter():
-    source = make("circular_membrane", size=30, duration=0.25)
+@pytest.mark.parametrize("side", [0.2, 0.6, 1.5])
+def test_triangular_drum_sounds_at_its_pitch(side):
+    source = make("triangular_membrane", side=side, duration=0.5)
+    truth = 2 * 100 / (np.sqrt(3) * side)
+    assert source.values(0)["f0"] == pytest.approx(truth)
+    assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(truth, rel=0.005)
+
+
+def test_a_triangular_drum_is_struck_all_over_its_area_and_heard_inside():
+    source = make("triangular_membrane", size=2000, strikes_per_drum=2, listening_u=(0.0, 1.0), listening_v=(0.0, 1.0))
+    values = [source.values(i) for i in range(1, 2000, 2)]
+    for what in ("strike", "listening"):
+        x, y = np.array([(v[f"{what}_x"], v[f"{what}_y"]) for v in values]).T
+        height = y / (np.sqrt(3) / 2) + 1 / 3
+        assert height.min() >= 0 and np.all(np.abs(x) <= (1 - height) / 2)
+        assert np.mean([x, y], 1) == pytest.approx([0, 0], abs=0.03)
+        assert np.mean(height < 1 - np.sqrt(0.5)) == pytest.approx(0.5, abs=0.05)  # half of the area is below
+
+
+@pytest.mark.parametrize(("length", "tension", "density"), [(0.65, 70.0, 4e-4), (1.0, 100.0, 0.01)])
+def test_string_sounds_at_its_pitch(length, tension, density):
+    source = make("string", length=length, tension=tension, density=density, strike_x=0.21, duration=0.5)
+    truth = np.sqrt(tension / density) / (2 * length)
+    assert source.values(0)["f0"] == pytest.approx(truth)
+    assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(truth, rel=0.005)
+
+
+def test_a_string_struck_in_a_node_lacks_that_mode():
+    source = make("string", length=1.0, tension=100.0, density=0.01, strike_x=1 / 3, duration=1.0)
+    power, hz = level(source[0].waveform[0], 48000)
+    second, third = (power[np.abs(hz - f) < 5].max() for f in (100, 150))  # the fundamental is 50 Hz
+    assert third < 1e-3 * second
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "places"),
+    [
+        ("circular_membrane", {"listening_r": (0.2, 0.6)}, ["listening_r"]),
+        (
+            "rectangular_membrane",
+            {"listening_x": (0.1, 0.4), "listening_y": (0.6, 0.9)},
+            ["listening_x", "listening_y"],
+        ),
+        ("string", {"listening_x": (0.05, 0.2)}, ["listening_x"]),
+    ],
+)
+def test_where_it_is_heard_may_be_drawn_and_is_a_label(name, fields, places):
+    source, usual = make(name, size=60, **fields), make(name, size=60)
+    for place in places:
+        drawn = [source.values(i)[place] for i in range(60)]
+        assert len(set(drawn)) == (60 if name == "string" else 12)
+        assert all(fields[place][0] <= value < fields[place][1] for value in drawn)
+        assert {usual.values(i)[place] for i in range(60)} == {getattr(usual, place)}
+        assert source.units[place] == "1"
+
+
+UPSTREAM = {
+    "circular_membrane": ("diameter", np.pi),
+    "rectangular_membrane": ("mean_side", 2),
+    "triangular_membrane": ("side", 1.5),
+}
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_by_the_convention_of_kac_drumset_the_same_drums_sound_higher(name):
+    size, factor = UPSTREAM[name]
+    source, physical = make(name, convention="upstream", duration=0.5), make(name, duration=0.5)
+    for i in (0, 1, 5):
+        theirs, ours = source.values(i), physical.values(i)
+        assert theirs[size] == ours[size]
+        assert theirs["f0"] == pytest.approx(factor * ours["f0"])
+        assert not any(label.startswith("listening") for label in theirs) and set(source.units) <= set(theirs)
+    assert lowest_peak(source[0].waveform[0], 48000) == pytest.approx(source.values(0)["f0"], rel=0.005)
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+@pytest.mark.parametrize("index", range(6))
+def test_by_the_convention_of_kac_drumset_sounds_are_its_formulas(name, index):
+    source = make(name, convention="upstream", duration=0.2)
+    v, ten = source.values(index), 10
+    if name == "circular_membrane":
+        f = upstream.circle_frequencies(v["diameter"], 100.0, ten, ten)
+        a = upstream.circle_amplitudes(v["strike_r"], v["strike_theta"], ten, ten)
+    elif name == "rectangular_membrane":
+        f = upstream.rectangle_frequencies(v["mean_side"], v["aspect_ratio"], 100.0, ten, ten)
+        root = np.sqrt(v["aspect_ratio"])
+        a = upstream.rectangle_amplitudes(v["strike_x"] * root, v["strike_y"] / root, v["aspect_ratio"], ten, ten)
+    else:
+        f = upstream.triangle_frequencies(v["side"], 100.0, ten, ten)
+        a = upstream.triangle_amplitudes(v["strike_u"], v["strike_v"], v["strike_w"], ten, ten)
+    truth = upstream.waveform(f, a, 2.0, 9600, 48000)
+    error = source[index].waveform[0] - truth
+    assert 10 * np.log10((truth**2).sum() / (error**2).sum()) > 120
+
+
+@pytest.mark.parametrize("convention", ["physical", "upstream"])
+def test_closed_form_inverse_finds_the_diameter(convention):
+    source = make("circular_membrane", size=30, duration=0.25, convention=convention)
     for i in range(30):
         example = source[i]
         (heard,) = source.references(example).values()
@@ -175,6 +274,14 @@ def test_sweep_rises_from_start_to_half_the_rate(curve):
         ("circular_membrane", {"high_decay_time": 3.0}, "cannot ring longer"),
         ("rectangular_membrane", {"aspect_ratio": 1e6}, "not below half the sample rate"),
         ("rectangular_membrane", {"modes": (0, 3)}, "greater than 0"),
+        ("circular_membrane", {"listening_r": 1.0}, "nothing moves at the edge"),
+        ("rectangular_membrane", {"listening_x": 0.0}, "nothing moves at the edge"),
+        ("string", {"strike_x": 1.0}, "nothing moves at the edge"),
+        ("string", {"high_decay_time": 3.0}, "cannot ring longer"),
+        ("string", {"length": 1e-3}, "not below half the sample rate"),
+        ("triangular_membrane", {"side": 1e-3}, "not below half the sample rate"),
+        ("circular_membrane", {"convention": "upstream", "listening_r": 0.3}, "upstream has no listening_r"),
+        ("triangular_membrane", {"convention": "upstream", "strike_width": 0.1}, "upstream has no strike_width"),
         ("tone", {"f0": 24000.0}, "half the sample rate"),
         ("sweep", {"start": 24000.0}, "half the sample rate"),
     ],

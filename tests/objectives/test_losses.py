@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import shapely
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import affinity
 
-from tympan.objectives import Loss
+from tympan.objectives import Loss, Target
 from tympan.pipeline import Output, check_outputs
 
 BATCH, CHANNELS, FRAMES = 4, 3, 6
@@ -16,7 +18,7 @@ def pair(space: str, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.T
     """A random prediction, a target, and the prediction that is perfect for it."""
     g = torch.Generator().manual_seed(seed)
     prediction = torch.randn(BATCH, CHANNELS, FRAMES, generator=g)
-    if space == "real":
+    if space in ("real", "shape"):
         target = torch.randn(BATCH, CHANNELS, FRAMES, generator=g)
         return prediction, target, target.clone()
     if space == "binary":
@@ -34,7 +36,7 @@ def test_least_at_perfection(name):
     loss = Loss.find(name)()
     for seed in range(10):
         prediction, target, perfect = pair(loss.space, seed)
-        worse = perfect + 0.5 * prediction if loss.space == "real" else prediction
+        worse = perfect + 0.5 * prediction if loss.space in ("real", "shape") else prediction
         assert loss(perfect, target) < loss(worse, target)
 
 
@@ -151,6 +153,51 @@ def test_weights_that_do_not_fit_are_refused(kind):
         Loss.model_validate({"type": name, field: [1, 2]})(prediction, target)
     with pytest.raises(ValueError):
         Loss.model_validate({"type": name, field: [1, -2, 1]})
+
+
+@pytest.mark.parametrize("pose", ["free", "fixed"])
+def test_overlap_is_that_of_the_areas_shapely_finds_in_the_best_pose(pose):
+    from tympan.acoustics import radial
+
+    sectors, target = 64, Target.find("shape")(points=64)
+    corners = [np.random.default_rng(seed).normal(size=(9, 2)) for seed in range(6)]
+    hulls = [np.array(shapely.convex_hull(shapely.MultiPoint(c)).exterior.coords)[:-1] for c in corners]
+    encoded = torch.stack([target.encode({"vertices": hull}) for hull in hulls])
+    truth, said = encoded[:3], encoded[3:].roll(9, 1)
+    polygons = [radial.pose(radial.normalised(hull)) for hull in hulls]
+    expected = []
+    for a, b in zip(polygons[:3], polygons[3:], strict=True):
+        one, two = shapely.Polygon(a), affinity.rotate(shapely.Polygon(b), 9 * 360 / sectors, origin=(0, 0))
+        every = [two] if pose == "fixed" else [
+            affinity.rotate(side, 360 * k / sectors, origin=(0, 0))
+            for side in (two, affinity.scale(two, 1, -1, origin=(0, 0)))
+            for k in range(sectors)
+        ]  # fmt: skip
+        expected.append(max(one.intersection(p).area / one.union(p).area for p in every))
+    found = Loss.find("overlap")(pose=pose)(said, truth).item()
+    assert found == pytest.approx(1 - np.mean(expected), abs=0.01)
+
+
+def test_overlap_does_not_mind_how_an_answer_is_turned_or_mirrored_unless_it_is_told_to():
+    g = torch.Generator().manual_seed(0)
+    said, truth = torch.randn(2, 5, 16, 1, generator=g)
+    free, fixed = (Loss.find("overlap")(pose=pose) for pose in ("free", "fixed"))
+    for other in (said.roll(3, 1), said.flip(1), said.flip(1).roll(5, 1)):
+        assert free(other, truth).item() == pytest.approx(free(said, truth).item(), abs=1e-6)
+        assert fixed(other, truth) != fixed(said, truth)
+    assert free(truth.flip(1).roll(4, 1), truth).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_training_on_overlap_ends_at_the_shape_in_some_pose():
+    target = Target.find("shape")(points=32).encode({"vertices": [[0, 0], [3, 0], [2, 1], [0, 1.5]]})[None]
+    x, loss = torch.zeros_like(target).requires_grad_(), Loss.find("overlap")()
+    optimizer = torch.optim.Adam([x], 0.02)
+    for _ in range(300):
+        optimizer.zero_grad()
+        value = loss(x, target)
+        value.backward()
+        optimizer.step()
+    assert value.item() < 0.02
 
 
 def over_time(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

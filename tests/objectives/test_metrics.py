@@ -23,7 +23,10 @@ def recordings(metric: Metric, space: str, n: int = 12, seed: int = 0) -> list[t
     made = []
     for i in range(n):
         frames = 1 if metric.once_per_clip else int(rng.integers(*((160, 240) if metric.timed else (8, 20))))
-        if space == "real":
+        if space == "shape":
+            said, truth = rng.uniform(0.3, 0.8, (2, 16))
+            made.append((said[None], truth))
+        elif space == "real":
             made.append((rng.normal(5, 1, (1, frames)), rng.normal(5, 1, frames)))
         else:
             values = 1 if space == "binary" else 3
@@ -77,7 +80,7 @@ def test_one_constant_value_is_defined_or_nan_and_never_fails(name, space):
 def test_survives_json_and_names_a_unit(name, space):
     metric = Metric.find(name)()
     assert Metric.model_validate_json(metric.model_dump_json()) == metric
-    assert metric.unit("") in ("", "s")
+    assert metric.unit("") in ("", "s", "%")
 
 
 def test_units():
@@ -115,6 +118,23 @@ def test_what_never_varies_has_no_correlation(constant):
     assert score(Metric.find("ccc")(), flat) == 0
     assert math.isnan(score(Metric.find("ccc")(), [(t[None], p[0]) for p, t in flat]))
     assert math.isnan(score(Metric.find("r2")(), [(t[None], p[0]) for p, t in flat]))
+
+
+def test_an_outline_is_judged_in_the_pose_that_fits_best():
+    ((said, truth),) = recordings(Metric.find("overlap")(), "shape", 1)
+    figures = {
+        name: [row(Metric.find(name)(), p, truth)[0] for p in (said, said[:, ::-1], np.roll(said, 5, 1))]
+        for name in ("overlap", "radial_error")
+    }
+    for same in figures.values():
+        assert same == pytest.approx([same[0]] * 3)
+    every = [np.roll(x, k) for x in (said[0], said[0, ::-1]) for k in range(16)]
+    assert figures["overlap"][0] == pytest.approx(
+        max((np.minimum(p, truth) ** 2).sum() / (np.maximum(p, truth) ** 2).sum() for p in every)
+    )
+    assert Metric.find("overlap")(pose="fixed").row(said, truth)[0] < figures["overlap"][0]
+    disc = np.full(16, 1 / np.sqrt(np.pi))
+    assert Metric.find("radial_error")().row(1.1 * disc[None], disc) == pytest.approx((10 / np.sqrt(np.pi),))
 
 
 few = settings(max_examples=60, deadline=None)
@@ -178,4 +198,5 @@ def test_a_broken_prediction_is_no_ordinary_answer(name, space):
 BROKEN_IS_UNDEFINED = (
     *("mse", "rmse", "mae", "r2", "pearson", "ccc", "dtw", "frechet", "scr_f1"),
     *("accuracy", "unweighted_average_recall", "auroc", "average_precision"),
+    *("overlap", "radial_error"),
 )

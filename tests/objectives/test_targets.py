@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 import torch
 
 from tympan.component import AssumptionWarning
@@ -64,6 +65,15 @@ SAMPLES = {
         ),
         Sample({"quantities": ["d"], "levels": 256, "limits": [0.0, 1.0]}, [{"d": 1.5}], {"d": [1.5]}, 2e-3),
     ],
+    "shape": [
+        Sample(
+            {"points": 8},
+            # Upright, 2 m by 4 m: of its area, the sectors beside the long axis have 3/16 each, the others 1/16.
+            [{"vertices": [[90, 90], [92, 90], [92, 94], [90, 94]]}, {"vertices": np.eye(3)[:, :2]}],
+            {"vertices": [np.sqrt(8 * share / 16 / np.pi) for share in (3, 1, 1, 3, 3, 1, 1, 3)]},
+            1e-6,
+        ),
+    ],
     "categorical": [
         Sample({"column": "shape"}, [{"shape": "star"}, {"shape": "circle"}, {"shape": ""}], {"shape": [1]}),
         Sample({"column": "part"}, [{"part": 2.0}, {"part": "10"}, {"part": float("nan")}], {"part": [0]}),
@@ -121,9 +131,10 @@ def test_signal_prediction_and_columns_agree(name):
     for sample in samples(name):
         target = fitted(name, sample)
         signal = target.signal(2.0)
+        values = len(sample.truth[target.outputs[0]]) if target.space == "shape" else signal.frames
         decoded = target.decode(torch.randn(3, len(signal.channels), signal.frames))
         assert tuple(decoded) == target.outputs == tuple(target.unit)
-        assert all(d.shape[0] == 3 and d.shape[2] == signal.frames and np.isfinite(d).all() for d in decoded.values())
+        assert all(d.shape[0] == 3 and d.shape[2] == values and np.isfinite(d).all() for d in decoded.values())
         table = target.columns({output: d[0] for output, d in decoded.items()})
         assert {len(column) for column in table.values()} == {signal.frames}
         for output in target.outputs:
@@ -234,6 +245,9 @@ def test_levels_of_a_constant_quantity_are_said():
         ({"type": "binary", "labels": ["a"]}, {"a": "yes"}, "label 'a' is 'yes'"),
         ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": [0, 2]}, "label 'a' is .0, 2., which is neither"),
         ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": 1}, "label 'a' is the one value 1, and `rate`"),
+        ({"type": "shape"}, {"vertices": 3.0}, "shape 'vertices': corners are numbers of shape"),
+        ({"type": "shape"}, {"vertices": "round"}, "shape 'vertices': could not convert"),
+        ({"type": "shape", "column": "v"}, {"v": [[0, 0], [1, 1], [2, 2]]}, "shape 'v': the polygon has no area"),
         (
             {"type": "categorical", "column": "c", "classes": ["drum", "bell"]},
             {"c": "drun"},
@@ -272,6 +286,9 @@ def test_training_parts_that_cannot_be_learned_from_are_refused(config, training
         {"type": "continuous", "quantities": ["d"], "mean": [1.0], "std": [0.0]},
         {"type": "continuous", "quantities": ["d"], "mean": [1.0, 2.0], "std": [1.0, 1.0]},
         {"type": "binary", "labels": ["a", " "]},
+        {"type": "shape", "rate": 4},
+        {"type": "shape", "points": 4},
+        {"type": "shape", "corners": 2},
         {"type": "quantised", "quantities": ["d", "e"]},
         {"type": "quantised", "quantities": ["d"], "limits": [1.0, 1.0]},
         {"type": "quantised", "quantities": ["d"], "limits": [1.0]},
@@ -298,3 +315,25 @@ def test_levels_without_limits_mean_nothing_yet():
 def test_what_is_not_fitted_has_no_signal(config):
     with pytest.raises(ValueError, match="call fit"):
         Target.model_validate(config).signal(1.0)
+
+
+def test_a_shape_is_encoded_alike_however_it_is_drawn_turned_and_mirrored():
+    target = Target.model_validate({"type": "shape", "points": 64})
+    kite = np.array([[2.0, 0.2], [0.1, 1.0], [-1.0, -0.1], [0.0, -0.7]])
+    z = 2.1
+    rotation = np.array([[np.cos(z), np.sin(z)], [-np.sin(z), np.cos(z)]])
+    expected = target.encode({"vertices": kite})
+    for same in (kite[::-1], np.roll(kite, 2, 0), 7 * kite + 3, kite @ rotation, kite * [1, -1]):
+        np.testing.assert_allclose(target.encode({"vertices": same}), expected, atol=2e-3)
+    assert expected.exp().mean().item() == pytest.approx(1)
+
+
+def test_whatever_is_said_of_a_shape_is_an_outline_of_unit_area():
+    target = Target.model_validate({"type": "shape", "points": 64, "corners": 5})
+    decoded = target.decode(3 * torch.randn(1, 64, 1, generator=torch.Generator().manual_seed(0)))["vertices"]
+    assert (decoded > 0).all()
+    assert np.pi * (decoded**2).mean() == pytest.approx(1)
+    (text,) = target.columns({"vertices": decoded[0]})["vertices"]
+    polygon = shapely.from_wkt(text)
+    assert len(polygon.exterior.coords) == 6
+    assert polygon.area == pytest.approx(1, abs=1e-3)

@@ -148,6 +148,7 @@ def accepted(override: str, *others: str) -> list[str]:
 
 NEEDED: dict[str, dict[str, Any]] = {
     "mixture": {"sources": {"a": {"type": "tone"}}},
+    "obtained": {"otherwise": "tone"},
     "encoder_decoder": {"encoder": "cnn", "decoder": "lstm"},
     "wavenet": {"hears_past": False},
 }
@@ -228,7 +229,7 @@ def test_every_choice_of_a_component_is_used_or_named_beside_its_field_and_can_b
             for word in words - used(kind, field):
                 own = [p for p in PLACES if isinstance(p.section, kind) and p.section.type == name]
                 tries = [f"{'.'.join((*p.path, field))}={word}" for p in own]
-                tries = tries or list(overrides(kind, name, **{field: word}))
+                tries += overrides(kind, name, **{field: word})
                 assert any(accepted(one) for one in tries), f"no example takes {name}.{field}: {word}"
 
 

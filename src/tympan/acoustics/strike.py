@@ -11,6 +11,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 _RHO = (_NODES + 1) / 2  # radius, in radii of the struck area
 _BUMP = _WEIGHTS * (1 + np.cos(np.pi * _RHO)) * _RHO
 _BUMP = _BUMP / _BUMP.sum()
+_EARLY = 4096  # samples that are summed in double precision
 
 
 def spread(wave_number: Float[np.ndarray, "*modes"], width: float) -> Float[np.ndarray, "*modes"]:
@@ -23,6 +24,13 @@ def spread(wave_number: Float[np.ndarray, "*modes"], width: float) -> Float[np.n
     if width == 0:
         return np.ones_like(wave_number)
     return special.j0(wave_number[..., None] * _RHO * width / 2) @ _BUMP
+
+
+def string_spread(wave_number: Float[np.ndarray, "*modes"], width: float) -> Float[np.ndarray, "*modes"]:
+    """The same for a string: how much of each mode a raised cosine `width` (m) long excites, relative to a point."""
+    q = wave_number * width / (2 * np.pi)
+    whole = np.isclose(q, 1)
+    return np.where(whole, 0.5, np.sinc(q) / np.where(whole, 1, 1 - q**2))
 
 
 def amplitudes(
@@ -59,23 +67,30 @@ def waveform(
     rates: Float[np.ndarray, "modes"],
     samples: int,
     sample_rate: int,
+    aliases: bool = False,
 ) -> Float[np.ndarray, "{samples}"]:
-    """Sum of the decaying sines of all modes below half the sample rate (Hz), as float32.
+    """Sum of the decaying sines of all modes below half the sample rate (Hz), or with `aliases` of all, as float32.
 
     With z = exp((-rate + 2 pi i f) / sample_rate), sample p B + q is Im sum a z^(p B) z^q: one real matrix product of
-    a table of `blocks` by a table of `block` columns, each built by doubling in double precision. It agrees with
+    a table of `blocks` by a table of `block` columns, each built by doubling in double precision. The beginning, where
+    modes that start together nearly cancel, is multiplied in double precision, the rest in single. It agrees with
     `waveform_direct` to better than 120 dB, some hundred times faster.
     """
-    kept = (frequencies < sample_rate / 2) & (amplitudes != 0)
+    kept = (aliases | (frequencies < sample_rate / 2)) & (amplitudes != 0)
     a = amplitudes[kept]
     z = np.exp((2j * np.pi * frequencies[kept] - rates[kept]) / sample_rate)
     block = 1 << max((samples - 1).bit_length() // 2, 0)
     blocks = -(-samples // block)
     within, step = _powers(z, block)
     starts = _powers(step, blocks)[0] * a
-    left = np.concatenate([starts.imag, starts.real], 1, dtype=np.float32)
-    right = np.concatenate([within.real, within.imag], 1, dtype=np.float32)
-    return (left @ right.T).reshape(-1)[:samples]
+    left = np.concatenate([starts.imag, starts.real], 1)
+    right = np.concatenate([within.real, within.imag], 1)
+    early = min(-(-_EARLY // block), blocks)
+    y = np.empty((blocks, block), np.float32)
+    y[:early] = left[:early] @ right.T
+    if early < blocks:
+        np.matmul(left[early:].astype(np.float32), right.astype(np.float32).T, out=y[early:])
+    return y.reshape(-1)[:samples]
 
 
 def waveform_direct(
@@ -84,11 +99,15 @@ def waveform_direct(
     rates: Float[np.ndarray, "modes"],
     samples: int,
     sample_rate: int,
+    aliases: bool = False,
 ) -> Float[np.ndarray, "{samples}"]:
     """The same sum, mode by mode in float64: the reference for `waveform`."""
     t = np.arange(samples) / sample_rate
-    kept = frequencies < sample_rate / 2
-    return np.exp(-np.outer(t, rates[kept])) * np.sin(2 * np.pi * np.outer(t, frequencies[kept])) @ amplitudes[kept]
+    y = np.zeros(samples)
+    for frequency, amplitude, rate in zip(frequencies, amplitudes, rates, strict=True):
+        if aliases or frequency < sample_rate / 2:
+            y += amplitude * np.exp(-rate * t) * np.sin(2 * np.pi * frequency * t)
+    return y
 
 
 def _powers(z: NDArray[np.complex128], count: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
@@ -105,4 +124,4 @@ def _powers(z: NDArray[np.complex128], count: int) -> tuple[NDArray[np.complex12
 def to_peak(x: Float[np.ndarray, "samples"], peak: float) -> Float[np.ndarray, "samples"]:
     """The waveform scaled to a largest magnitude of `peak`; silence stays silence."""
     top = np.abs(x).max()
-    return x * np.float32(peak / top) if top > 0 else x
+    return x * x.dtype.type(peak / top) if top > 0 else x

@@ -8,7 +8,8 @@ import typer
 
 from .about import doctor, list_components, schema
 from .answers import embed, orchestrate, predict
-from .sounds import generate, prepare
+from .fetching import fetch
+from .sounds import generate, prepare, transform
 from .training import check, compare, evaluate, resume, train
 
 app = typer.Typer(
@@ -19,18 +20,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    train,
-    resume,
-    evaluate,
-    compare,
-    predict,
-    embed,
-    orchestrate,
-    generate,
-    prepare,
-    check,
-    doctor,
-    schema,
+    *(train, resume, evaluate, compare, predict, embed, orchestrate),
+    *(generate, transform, fetch, prepare, check),
+    *(doctor, schema),
 ):
     app.command()(command)
 app.command("list")(list_components)

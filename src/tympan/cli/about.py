@@ -6,8 +6,10 @@ import typer
 
 
 def list_components(kind: Annotated[str | None, typer.Argument(help="One kind: model, loss, ...")] = None) -> None:
-    """Every choice of every kind, with what it is; nothing of it is imported."""
+    """Every choice of every kind, with what it is; nothing of it is imported. `official` are datasets by their
+    published names, which `generate` makes the like of and `fetch` downloads."""
     from ..component import Component, did_you_mean
+    from ..data import official
     from ..data.augmentations import Augmentation
     from ..data.datasets import Dataset
     from ..data.synthesizers import Synthesizer
@@ -16,14 +18,14 @@ def list_components(kind: Annotated[str | None, typer.Argument(help="One kind: m
     from ..objectives import Loss, Metric, Target
 
     kinds: list[type[Component]] = [Dataset, Synthesizer, Augmentation, Feature, Model, Target, Loss, Metric]
-    names = {k.__name__.lower(): k for k in kinds}
-    if kind and kind not in names:
-        raise ValueError(f"unknown kind {kind!r}; one of: {', '.join(names)}{did_you_mean(kind, list(names))}")
-    for name, found in names.items():
+    told = {k.__name__.lower(): k.summaries for k in kinds} | {"official": official.summaries}
+    if kind and kind not in told:
+        raise ValueError(f"unknown kind {kind!r}; one of: {', '.join(told)}{did_you_mean(kind, list(told))}")
+    for name, summaries in told.items():
         if kind in (None, name):
             typer.echo(name)
-            for choice, line in found.summaries().items():
-                typer.echo(f"  {choice:<28}{line}")
+            for choice, line in summaries().items():
+                typer.echo(f"  {choice:<27} {line}")
 
 
 def schema() -> None:

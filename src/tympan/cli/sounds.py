@@ -1,4 +1,4 @@
-"""Commands that make data: generate, prepare."""
+"""Commands that make data: generate, transform, prepare."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,22 +18,61 @@ def generate(
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     subtype: Annotated[Subtype | None, typer.Option(help="How samples are stored; by default PCM_24.")] = None,
     layout: Annotated[Layout | None, typer.Option(help="Write songs and listeners as this corpus comes.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Make these entries of a complete folder again, and touch no other: 17,42 or 10-20."),
+    ] = None,
 ) -> None:
-    """Write a source's examples as sound files with what made them; continues where it was stopped."""
+    """Write a source's examples as sound files with what made them; continues where it was stopped, and makes again
+    what was lost or changed."""
     from ..data import layouts
     from ..data.generate import generate as generate_folder
     from ..runs.configuration import load_source
 
     if layout and subtype:
         raise ValueError(f"--subtype: the songs of {layout} are mp3; leave it out")
+    if layout and only is not None:
+        raise ValueError(f"--only: entries of a folder, and {layout} has songs; leave it out, what is missing is made")
+    entries = None if only is None else _entries(only)
 
     source = load_source(config, overrides or ())
     with Progress("generate") as progress:
         if layout:
             folder = layouts.write(source, out, layout, workers=workers, progress=progress)
         else:
-            folder = generate_folder(source, out, subtype=subtype or "PCM_24", workers=workers, progress=progress)
+            folder = generate_folder(
+                source, out, subtype=subtype or "PCM_24", workers=workers, progress=progress, only=entries
+            )
     typer.echo(str(folder))
+
+
+def _entries(text: str) -> list[int]:
+    """`17,42,50-52` -> 17, 42, 50, 51, 52."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(first) > int(last or first):
+            raise ValueError(f"--only: {part!r} is neither an entry nor a range of them; write 17,42 or 10-20")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def transform(
+    folder: Annotated[str, typer.Argument(help="A folder that `generate` filled, or kac_drumset.")],
+    features: Annotated[
+        list[str], typer.Argument(help="features.type=mel features.n_mels=64 …: all that is not default.")
+    ],
+) -> None:
+    """Record in a dataset's folder the representation for runs that name no features; the sound stays as it is."""
+    from ..runs.configuration import load_features
+    from ..runs.transform import brief
+    from ..runs.transform import transform as transform_folder
+
+    chosen = load_features(features)
+    if transform_folder(folder, chosen):
+        typer.echo(f"{folder} now records {brief(chosen)}")
+    else:
+        typer.echo(f"{folder} records {brief(chosen)} already; nothing was written")
 
 
 def prepare(

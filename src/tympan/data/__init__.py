@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..component import Component
 from ..signals import Length, Signal, samples
+from . import official
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,15 @@ class Source(Component):
     padding: Literal["left", "right"] = "left"
     """The side on which a shorter recording is padded."""
 
+    @classmethod
+    def words(cls) -> list[str]:
+        """The names of official datasets, each of which is a source that makes its like."""
+        return list(official.files())
+
+    @classmethod
+    def written_out(cls, word: str) -> dict[str, Any]:
+        return official.source(word)
+
     @model_validator(mode="after")
     def _whole_samples(self) -> "Source":
         if not isinstance(self.duration, str):
@@ -113,6 +123,13 @@ class Source(Component):
     def own_seed(self) -> int | None:
         """The seed of the corpus' own split; the run's by default."""
         return None
+
+    @property
+    def own_features(self) -> Mapping[str, Any] | None:
+        """The `features` that the data themselves ask for, as a configuration would say them; those that all corpora of
+        a mixture agree in; none by default."""
+        asked = [corpus.own_features for corpus, _ in self.corpora.values()]
+        return asked[0] if asked and all(own == asked[0] for own in asked) else None
 
     @property
     def corpora(self) -> "Mapping[str, tuple[Source, tuple[str, ...]]]":

@@ -22,7 +22,7 @@ from . import storage
 from .client import call, fault, split
 
 FORMAT = 1
-"""Of what `decoded` keeps; another number makes everything again."""
+"""Of what `decoded` and `made` keep; another number makes everything again."""
 VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "Last-Modified", "updated", "created", "mtime")
 """By what file systems tell the versions of a file apart."""
 STALE = 86400.0
@@ -32,6 +32,8 @@ SHARED = "TYMPAN_VERSIONS"
 
 _HEADER = re.compile(rb"\x93NUMPY\x01\0v\0\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \} *\n")
 """The 128 bytes that numpy writes before a float32 array with two dimensions."""
+_WRITER = re.compile(r"(.+)-(\d+)-[0-9a-f]+")
+"""The machine and the process in the name of what is written aside."""
 
 _known: dict[str, tuple[int | None, str]] = {}
 _swept: set[tuple[int, Path]] = set()
@@ -115,6 +117,24 @@ def decoded(
     if found is None:
         raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
     return found
+
+
+def made(uri: str | Path, what: str, make: Callable[[], bytes]) -> bytes:
+    """What was made of a file, kept as bytes until there is another version of the file.
+
+    Args:
+        what: the folder of the cache to keep it in.
+        make: makes it, when there is none yet.
+
+    Raises:
+        OSError: there is no room for it; or as `local` does.
+    """
+    path = folder() / what / f"{_version(uri)[1]}-{FORMAT}"
+    if not path.is_file():
+        data = make()
+        with room(uri, path, len(data)) as written:
+            written.write_bytes(data)
+    return path.read_bytes()
 
 
 def _version(uri: str | Path) -> tuple[int | None, str]:
@@ -202,11 +222,19 @@ def _sweep(folder: Path) -> None:
         return
     _swept.add((os.getpid(), folder))
     for left in folder.glob(f"{storage.ASIDE}*"):
-        host, pid, _ = left.name.removeprefix(storage.ASIDE).rsplit("-", 2)
         with suppress(FileNotFoundError):
-            dead = not _alive(int(pid)) if host == socket.gethostname() else time.time() - left.stat().st_mtime > STALE
-            if dead:
+            if abandoned(left):
                 left.unlink()
+
+
+def abandoned(left: Path) -> bool:
+    """Whether nobody writes any more at what was begun aside."""
+    named = _WRITER.match(left.name.removeprefix(storage.ASIDE))
+    if named is None:  # somebody else's
+        return False
+    if named[1] == socket.gethostname():
+        return not _alive(int(named[2]))
+    return time.time() - left.stat().st_mtime > STALE
 
 
 def _alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urljoin, urlsplit
@@ -26,7 +26,7 @@ CHUNK = 1 << 16
 """Bytes that are asked for at once."""
 
 
-class _Refused(ValueError):
+class Refused(ValueError):
     """What asking again would not change."""
 
 
@@ -75,7 +75,7 @@ def _fetch(link: str, written: Path) -> None:
                 raise
             lasting = isinstance(error, socket.gaierror | ssl.SSLCertVerificationError)
             if pause is None or lasting:
-                raise _Refused(f"{shown(link)} could not be reached ({type(error).__name__}: {error})") from error
+                raise Refused(f"{shown(link)} could not be reached ({type(error).__name__}: {error})") from error
             time.sleep(pause)
         else:
             return
@@ -84,25 +84,47 @@ def _fetch(link: str, written: Path) -> None:
 _SAFE = "/%:@!$&'()*+,;=~?"  # what an address may hold as it is
 
 
-def _follow(link: str, written: Path, end: float) -> None:
+@contextmanager
+def answered(
+    link: str, end: float, headers: Mapping[str, str] | None = None, patience: float | None = None
+) -> Iterator[tuple[http.client.HTTPResponse, str]]:
+    """The answer to a request, and the address that gave it, which others may have led to; it is cut at the time `end`.
+
+    Args:
+        headers: what is asked besides.
+        patience: seconds without a byte after which it is given up; by default those until `end`.
+
+    Raises:
+        Refused: an address is none of a public host, they lead too far, or from https to http.
+        OSError, http.client.HTTPException: a server could not be reached, or broke off.
+    """
     place = link
     for _ in range(MAX_REDIRECTS + 1):
-        with _connected(place, end) as connection:
+        with _connected(place, end, patience) as connection:
             parts = urlsplit(place)
             target = quote(parts.path or "/", safe=_SAFE) + (
                 f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
             )
-            connection.request("GET", target, headers={"User-Agent": "tympan", "Accept-Encoding": "identity"})
+            always = {"User-Agent": "tympan", "Accept-Encoding": "identity"}
+            connection.request("GET", target, headers={**always, **(headers or {})})
             answer = connection.getresponse()
             if answer.status in (301, 302, 303, 307, 308) and answer.headers["Location"]:
                 place = urljoin(place, answer.headers["Location"])
+                if parts.scheme == "https" and urlsplit(place).scheme == "http":
+                    raise Refused(f"{shown(link)} leads to {shown(place)}, which is not protected by https")
                 continue
-            if answer.status == 429 or answer.status >= 500:
-                raise ConnectionError(f"its server answers {answer.status} {answer.reason}")
-            if answer.status != 200:
-                raise _Refused(f"{shown(place)} cannot be fetched: its server answers {answer.status} {answer.reason}")
-            return _save(answer, shown(place), written, end)
-    raise _Refused(f"{shown(link)} leads from one address to another more than {MAX_REDIRECTS} times")
+            yield answer, place
+            return
+    raise Refused(f"{shown(link)} leads from one address to another more than {MAX_REDIRECTS} times")
+
+
+def _follow(link: str, written: Path, end: float) -> None:
+    with answered(link, end) as (answer, place):
+        if answer.status == 429 or answer.status >= 500:
+            raise ConnectionError(f"its server answers {answer.status} {answer.reason}")
+        if answer.status != 200:
+            raise Refused(f"{shown(place)} cannot be fetched: its server answers {answer.status} {answer.reason}")
+        _save(answer, shown(place), written, end)
 
 
 def _save(answer: http.client.HTTPResponse, named: str, written: Path, end: float) -> None:
@@ -111,7 +133,7 @@ def _save(answer: http.client.HTTPResponse, named: str, written: Path, end: floa
         while promised is None or promised <= MAX_BYTES:
             chunk = answer.read1(CHUNK)
             if time.monotonic() >= end:
-                raise _Refused(f"{named} takes longer than {MAX_SECONDS:g} s")
+                raise Refused(f"{named} takes longer than {MAX_SECONDS:g} s")
             if not chunk:
                 break
             got += len(chunk)
@@ -119,13 +141,13 @@ def _save(answer: http.client.HTTPResponse, named: str, written: Path, end: floa
                 break
             file.write(chunk)
     if max(promised or 0, got) > MAX_BYTES:
-        raise _Refused(f"{named} is larger than {MAX_BYTES >> 20} MiB, too large for a song")
+        raise Refused(f"{named} is larger than {MAX_BYTES >> 20} MiB, too large for a song")
     if promised not in (None, got):
         raise ConnectionError(f"{got} bytes came instead of {promised}")
 
 
 @contextmanager
-def _connected(link: str, end: float) -> Iterator[http.client.HTTPConnection]:
+def _connected(link: str, end: float, patience: float | None = None) -> Iterator[http.client.HTTPConnection]:
     """A connection to a public address of the link's host, cut at the time `end`, whatever the server does."""
     parts = urlsplit(link)
     secure = parts.scheme == "https"
@@ -133,13 +155,13 @@ def _connected(link: str, end: float) -> Iterator[http.client.HTTPConnection]:
         host = (parts.hostname or "").encode("idna").decode()
         port = parts.port or (443 if secure else 80)
     except ValueError as error:
-        raise _Refused(f"{shown(link)} is no web address ({error})") from error
+        raise Refused(f"{shown(link)} is no web address ({error})") from error
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise _Refused(f"{shown(link)} is no http or https address of a public host")
+        raise Refused(f"{shown(link)} is no http or https address of a public host")
     left = end - time.monotonic()
     if left <= 0:
-        raise _Refused(f"{shown(link)} takes longer than {MAX_SECONDS:g} s")
-    sock = _reached(link, host, port, left)
+        raise Refused(f"{shown(link)} takes longer than {MAX_SECONDS:g} s")
+    sock = _reached(link, host, port, min(left, patience or left))
     try:
         if secure:
             context = ssl.create_default_context()
@@ -166,7 +188,7 @@ def _reached(link: str, host: str, port: int, timeout: float) -> socket.socket:
     found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in found:
         if not public(address):
-            raise _Refused(_private(link, address))
+            raise Refused(_private(link, address))
     for address in found:
         try:
             sock = socket.create_connection((address, port), timeout)
@@ -178,7 +200,7 @@ def _reached(link: str, host: str, port: int, timeout: float) -> socket.socket:
         if public(reached):
             return sock
         sock.close()
-        raise _Refused(_private(link, reached))
+        raise Refused(_private(link, reached))
     raise OSError(f"{host} has no address")
 
 

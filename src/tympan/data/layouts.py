@@ -11,7 +11,8 @@ import numpy as np
 import soundfile
 
 from . import Source, storage
-from .generate import about, claim, local, spread
+from .dataset_folder import about, claim
+from .generate import local, spread
 
 Layout = Literal["pmemo2019", "hku956"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -36,7 +36,7 @@ def onsets(waveform: Float[np.ndarray, "channels samples"], rate: float, thresho
     mean = uniform_filter1d(flux, sum(around) + 1, origin=(around[0] - around[1]) // 2, mode="constant")
     near = maximum_filter1d(flux, 2 * round(_REFRACTORY / _HOP) + 1, mode="constant")
     found: list[float] = []
-    for frame in np.flatnonzero((flux == near) & (flux > mean + threshold)):
+    for frame in np.flatnonzero((flux == near) & (flux > mean + threshold)).tolist():
         time = _attack(mono, frame * hop, size, rate) / rate - size / rate
         if not found or time - found[-1] >= _REFRACTORY:
             found.append(max(time, 0.0))

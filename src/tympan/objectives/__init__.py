@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from .accumulate import Accumulator
 
-Space = Literal["real", "binary", "class"]
-"""What numbers a target has: real quantities, yes or no for each label, or one class of several."""
+Space = Literal["real", "binary", "class", "shape"]
+"""What numbers a target has: real quantities, yes or no for each label, one class of several, or radii of an outline.
+"""
 
 RATES = ("native", "features", "audio")
 """The rates that a configuration may name, and a run replaces by their hertz."""
@@ -34,6 +35,8 @@ class Target(Component):
     space: ClassVar[Space]
     loss_space: ClassVar[Space | None] = None
     """The space of the losses that it is for, where they see other numbers than metrics do; by default `space`."""
+    takes_losses_of: ClassVar[frozenset[Space]] = frozenset()
+    """Further spaces whose losses it is for."""
     default_loss: ClassVar[str]
     default_metrics: ClassVar[tuple[str, ...]]
     metrics_over_time: ClassVar[tuple[str, ...] | None] = None
@@ -42,6 +45,12 @@ class Target(Component):
     rate: float | None = Field(default=None, gt=0, json_schema_extra=_named_rates)
     """Values per second (Hz); by default one value per clip. A configuration may also name it: `native` is the data's
     own, `features` that of the features' frames, `audio` the sound's."""
+
+    @property
+    def loss_spaces(self) -> frozenset[Space]:
+        """The spaces of all losses that it is for."""
+        own: Space = self.loss_space or self.space
+        return frozenset({own, *self.takes_losses_of})
 
     @property
     @abstractmethod
@@ -69,13 +78,14 @@ class Target(Component):
     def decode(
         self, prediction: "Float[Tensor, 'batch channels frames']"
     ) -> "dict[str, Float[np.ndarray, 'batch values frames']]":
-        """A prediction in the units of each output: a quantity, a probability, or one probability for each class."""
+        """A prediction in the units of each output: a quantity, a probability, one probability for each class, or the
+        radii of an outline, which lie where a target with a rate has frames."""
 
     @abstractmethod
     def truth(
         self, encoded: "Float[Tensor, 'batch channels frames']"
     ) -> "dict[str, Float[np.ndarray, 'batch 1 frames']]":
-        """An encoded target in the units of each output: a quantity, 0 or 1, or the number of the class."""
+        """An encoded target in the units of each output: a quantity, 0 or 1, the number of the class, or radii."""
 
     @abstractmethod
     def columns(

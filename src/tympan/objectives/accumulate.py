@@ -64,7 +64,7 @@ class Accumulator:
         """
         for name, table in self._tables.items():
             p, t = prediction[name].astype(np.float64), truth[name][:, 0].astype(np.float64)
-            label = p.shape[1] == 1 and "real" not in self.metric.spaces
+            label = p.shape[1] == 1 and "binary" in self.metric.spaces
             for i in np.flatnonzero(~np.isnan(t).all(1)).tolist():
                 known = ~np.isnan(t[i])
                 row = row_of(self.metric, p[i], t[i], self.rate)

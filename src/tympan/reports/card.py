@@ -72,11 +72,19 @@ def _takes(artifact: Artifact) -> str:
     )
 
 
+_WHAT = {
+    "real": "a quantity",
+    "binary": "the probability that it holds",
+    "class": "one class",
+    "shape": "an outline of unit area, turned and mirrored anyhow",
+}
+
+
 def _answers(artifact: Artifact) -> str:
     lines = ["| output | what | unit or classes | how often |", "|---|---|---|---|"]
     for output in artifact.config.outputs.values():
         target = output.target
-        what = {"real": "a quantity", "binary": "the probability that it holds", "class": "one class"}[target.space]
+        what = _WHAT[target.space]
         often = f"{target.rate:g} times a second" if target.rate else "once per recording"
         for name in target.outputs:
             detail = ", ".join(target.signal(1.0).channels) if target.space == "class" else target.unit[name]

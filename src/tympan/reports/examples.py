@@ -10,7 +10,7 @@ from typing import Any
 import soundfile
 
 from .facts import PARTS, json_of
-from .plots import Plot, sound
+from .plots import Plot, shape, sound
 from .table import numerals
 
 _MOST = 24  # sounds on a page, so that it opens with 30 labels too
@@ -93,7 +93,7 @@ def _card(
     start = f", from {whole['start']:.4g} s on" if whole["start"] else ""
     seconds = whole["seconds"]
     heard = f"{clip:.4g} s{start}" if clip >= seconds - 1e-3 else f"the first {clip:.4g} of {seconds:.4g} s"
-    drawn = [sound.course(name, answer) for _, answer, _ in answers]
+    drawn = [(shape.one if answer["space"] == "shape" else sound.course)(name, answer) for _, answer, _ in answers]
     return Worst(
         title=", ".join(f"{_ordinal(rank)} for {answer['output']}" for rank, answer, _ in answers),
         id=id,
@@ -121,6 +121,8 @@ def _words(answer: Mapping[str, Any]) -> str:
         what["class"] = f"the true class was given a probability of {1 - error:.2f} on average"
         return f"{output}: {what[space]} over {known:,} known frames"
     truth, said = answer["truth"][0], answer["prediction"][0]
+    if space == "shape":
+        return f"{output}: {1 - error:.1%} of the area covered is in common"
     if space == "real":
         _, true, answered, off = numerals(max(abs(truth), abs(said)), truth, said, abs(said - truth))
         sign = "too high" if said > truth else "too low"

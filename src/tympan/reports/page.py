@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ..data import storage
 from . import examples, facts, figures
-from .plots import Plot, curves, draw, spread
+from .plots import Plot, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
 _COLUMNS = ("output", "truth", "prediction", "truth_label", "label", "probabilities", "space", "unit")
@@ -88,15 +88,17 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
         path, columns=[c for c in (*_COLUMNS, *_OF_TIME) if c in there], filters=[("split", "=", part)]
     )
     output = np.asarray(rows["output"].to_pylist(), object)
-    plots = {}
+    plots, quantities = {}, {}
     for name in dict.fromkeys(output):
         own = rows.filter(pa.array(output == name))
         space, of_unit = own["space"][0].as_py(), own["unit"][0].as_py()
         columns: dict[str, Any] = {key: own[key].to_numpy().astype(float) for key in ("truth", "prediction")}
-        if space == "real" and "time" in there and own["time"][0].as_py() is not None:
+        over_time = space == "real" and "time" in there and own["time"][0].as_py() is not None
+        if over_time or space == "shape":
             repeat = own["repeat"].to_numpy() if "repeat" in there else np.zeros(len(own), int)
             ids = own["id"].to_pylist()
             columns |= {"id": np.array([f"{i} {r}" for i, r in zip(ids, repeat, strict=True)])}
+        if over_time:
             columns |= {"time": own["time"].to_numpy().astype(float)}
         if space == "class":
             columns |= {c: np.array([*own[c].to_pylist(), None], object)[:-1] for c in _COLUMNS[3:5] if c in there}
@@ -104,7 +106,9 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
                 columns["probability"] = np.array([max(p) for p in own["probabilities"].to_pylist()])
         if found := draw(space, name, of_unit or "", columns):
             plots[name] = found
-    return plots
+        if space == "real" and not over_time:
+            quantities[name] = columns
+    return plots | drums.draw(quantities)
 
 
 def _curves(members: Sequence[Path], units: Mapping[str, str]) -> list[Plot]:

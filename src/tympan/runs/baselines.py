@@ -94,6 +94,10 @@ def fit(
         heard: what `Ears` heard of each training recording.
         groups: the group of each training recording.
     """
+    if target.space == "shape":
+        middle = torch.stack(list(encoded)).nanmean(0)
+        fixed = {name: value[0] for name, value in target.decode(middle[None]).items()}
+        return {"mean": lambda _: fixed, "ridge": _ridge(target, encoded, np.stack(heard))}
     truth = [{name: value[0, 0] for name, value in target.truth(e[None]).items()} for e in encoded]
     if target.space != "real":
         columns = {name: np.concatenate([t[name] for t in truth]) for name in target.outputs}
@@ -137,13 +141,17 @@ def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) ->
     levels = target.loss_space is not None
     truths = [[v[0, 0, 0] for v in target.truth(e[None]).values()] for e in encoded if levels]
     y = np.array(truths) if levels else torch.stack([e[:, 0] for e in encoded]).numpy()
+    known, together = np.unique(~np.isnan(y), axis=1, return_inverse=True)  # columns that are known of the same
     models = []
-    for column in y.T:
-        known = ~np.isnan(column)
-        models.append(make_pipeline(StandardScaler(), RidgeCV(_RIDGE)).fit(statistics[known], column[known]))
+    for rows, number in zip(known.T, range(known.shape[1]), strict=True):
+        columns = np.flatnonzero(together == number)
+        ridge = make_pipeline(StandardScaler(), RidgeCV(_RIDGE, alpha_per_target=True))
+        models.append((columns, ridge.fit(statistics[rows], y[rows][:, columns])))
 
     def answer(x: np.ndarray) -> dict[str, np.ndarray]:
-        said = torch.tensor([[model.predict(x[None])[0]] for model in models], dtype=torch.float32)
+        said = torch.empty(y.shape[1], 1)
+        for columns, model in models:
+            said[columns, 0] = torch.from_numpy(model.predict(x[None]).ravel()).float()
         if levels:
             return {name: value[None].numpy() for name, value in zip(target.outputs, said, strict=True)}
         return {name: value[0] for name, value in target.decode(said[None]).items()}

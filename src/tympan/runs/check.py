@@ -18,6 +18,7 @@ from ..signals import Signal
 from .parts import count
 from .prepare import prepare
 from .run import Run
+from .transform import origin
 
 _APART = 1.0  # s
 _LISTED = 50
@@ -63,6 +64,8 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
         for told in remarks:  # below, and not twice
             warnings.filterwarnings("ignore", f"(?s).*{re.escape(told)}", AssumptionWarning)
         found = Checked(len(source), left_out=source.left_out(), remarks=remarks)
+    if told := origin(run):
+        found.remarks.append(told)
     parts = run.divide()
     prepared = prepare(run, parts[0])
     pipeline = prepared.pipeline()

@@ -3,16 +3,19 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from ..component import Component, did_you_mean
-from ..data import Source
-from .run import Run
+from ..component import Component, Section, did_you_mean
+from ..data import Source, official
+from ..features import Feature
+
+if TYPE_CHECKING:
+    from .run import Run
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -30,16 +33,24 @@ class _Data(BaseModel):
     data: SerializeAsAny[Source]
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Run:
+class _Features(Section):
+    """The part of a configuration that `transform` is told."""
+
+    features: SerializeAsAny[Feature]
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> "Run":
     """Read and validate a run's configuration.
 
     Args:
-        path: a YAML 1.2 or JSON file.
+        path: a YAML 1.2 or JSON file, or the name of an official dataset where there is no such file.
         overrides: `section.field=value`, the value in YAML, in the order given.
 
     Raises:
         ConfigurationError: the file cannot be read, or something in it is refused.
     """
+    from .run import Run  # and torch with it, which a source can do without
+
     return _load(Run, Path(path), overrides)
 
 
@@ -52,7 +63,21 @@ def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
     return _load(_Data, Path(path), overrides).data
 
 
+def load_features(overrides: Sequence[str]) -> Feature:
+    """The features that are told by `features.type=mel`, `features.n_mels=64` alone; what is not told has its default.
+
+    Raises:
+        ConfigurationError: nothing is told, or something of it is refused.
+    """
+    plain: dict[str, Any] = {}
+    places: dict[tuple[str | int, ...], str] = {}
+    for override in overrides:
+        _override(plain, override, places)
+    return _valid(_Features, plain, "features", places).features
+
+
 def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
+    path = path if path.exists() else official.files().get(str(path), path)  # one word
     data = _parse(_text(path), str(path))
     if not isinstance(data, CommentedMap):
         raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(data).__name__}")
@@ -63,17 +88,22 @@ def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     beside = str(path.resolve().parent)
     if beside not in sys.path:  # where a component of the user's own may lie; last, so that it hides nothing
         sys.path.append(beside)
+    return _valid(model, plain, str(path), places)
+
+
+def _valid(model: type[_Model], plain: Any, where: str, places: Mapping[tuple[str | int, ...], str]) -> _Model:
     try:
         return model.model_validate(plain)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(error, plain, str(path), places))) from error
+        raise ConfigurationError("\n".join(_explain(model, error, plain, where, places))) from error
 
 
 def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        near = did_you_mean(str(path), list(official.files()))
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}{near}") from error
     if len(raw) > _LARGEST:
         raise ConfigurationError(f"{path}: {len(raw)} bytes are too many for a configuration (at most {_LARGEST})")
     try:
@@ -156,13 +186,17 @@ def _step(at: Any, key: str, override: str, before: list[str]) -> Any:
 
 
 def _explain(
-    error: ValidationError, data: Any, where: str, places: Mapping[tuple[str | int, ...], str]
+    model: type[BaseModel],
+    error: ValidationError,
+    data: Any,
+    where: str,
+    places: Mapping[tuple[str | int, ...], str],
 ) -> Iterable[str]:
     lines: list[tuple[tuple[int, int], str]] = []
     for problem in error.errors():
         loc = problem["loc"]
         place = next((places[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in places), f"{where}:1:1")
-        allowed = _fields_at(Run, data, loc[:-1])
+        allowed = _fields_at(model, data, loc[:-1])
         if problem["type"] == "extra_forbidden":
             fields = [f for f in allowed if f != "type"]
             why = f"unknown field; one of: {', '.join(fields)}{did_you_mean(str(loc[-1]), fields)}"

@@ -152,8 +152,9 @@ class _Scoring:
         truths: dict[str, Decoded] = {}
         for name, output in run.outputs.items():
             truth = {key: value[0] for key, value in output.target.truth(encoded[name][None]).items()}
-            # A target with a rate may know a frame more or less than the windows over the sound have.
-            frames = min(next(iter(truth.values())).shape[1], heard[name].shape[1])
+            frames = next(iter(truth.values())).shape[1]
+            if output.target.rate:  # it may know a frame more or less than the windows over the sound have
+                frames = min(frames, heard[name].shape[1])
             truths[name] = {key: value[:, :frames] for key, value in truth.items()}
         sizes = {name: next(iter(truth.values())).shape[1] for name, truth in truths.items()}
         sound, knowing = self.ears(example.waveform, sizes), self.references(example, truths)

@@ -14,9 +14,11 @@ import numpy as np
 
 from ..data import storage
 from ..data.split import Parts
+from .obtain import told as obtained
 from .resolved import dump
 from .run import Run
 from .trainer import Trained
+from .transform import origin
 
 _UNHEARD, _HEARD = "The test part was not heard (test: false)", "The test part was heard on request, after training"
 _VERSIONS = ("tympan", "torch", "torchaudio", "transformers", "timm", "numpy")
@@ -55,7 +57,7 @@ def make(run: Run) -> Path:
 
 
 def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
-    """What a reader of the figures must know of the split; `member` names one of several trainings."""
+    """What a reader of the figures must know of split, features and data; `member` names one of several trainings."""
     said = []
     kinds = [kind for kind in run.split.kinds(run.data) if kind]
     together = f"no {' and no '.join(kinds)} is in two parts" if kinds else "every recording is by itself"
@@ -78,6 +80,9 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
         said.append("There is no validation part: the last checkpoint is evaluated, and nothing was chosen by it.")
     elif not run.test:
         said.append("The validation part chose the checkpoint, so its figures flatter the model.")
+    if told := origin(run):
+        said.append(f"{told[0].upper()}{told[1:]}.")
+    said += [f"{told.removesuffix('.')}." for told in obtained(run)]
     if run.seeds and not member:
         said.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
     return said

@@ -61,7 +61,8 @@ def count(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, A
             for part, own in said.items():
                 lost = sum(bool(np.isnan(one).all()) for one in numbers[part])
                 found[part]["known"][name] = _words(target, name, own, lost)
-                found[part]["spread"][name] = _spread(target, name, own, edges)
+                if target.space != "shape":
+                    found[part]["spread"][name] = _spread(target, name, own, edges)
     return found
 
 
@@ -75,6 +76,10 @@ def _words(target: Target, name: str, known: Float[np.ndarray, "known"], lost: i
     if not known.size:
         return "nothing known"
     of = " frames" if target.rate else ""
+    if target.space == "shape":
+        shapes = known.size // len(target.signal(1.0).channels)
+        said = f"{shapes:,} outlines with radii of {known.min():.3g} to {known.max():.3g} mean sides"
+        return f"{said}, {lost:,} unknown" if lost else said
     if target.space == "binary":
         yes = int((known > 0.5).sum())
         said = f"{yes:,} positive, {known.size - yes:,} negative{of}"

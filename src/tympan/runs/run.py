@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..component import Section
+from ..component import Section, assume
 from ..data import Description, Example, Source
 from ..data.augmentations import Augmentation
 from ..data.split import Parts, Split, folds, split
@@ -146,6 +146,25 @@ class Run(Section):
         told = {name: {**o, "target": hertz[id(o)]} if id(o) in hertz else o for name, o in (several or {}).items()}
         one = {"target": hertz[id(places[0])]} if id(places[0]) in hertz else {}
         return {**value, **({"targets": told} if several else {}), **one}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _features_of_the_data(cls, value: Any) -> Any:
+        """Where no features are named, take those that the data ask for, and say so; before rates are made of them."""
+        if not isinstance(value, dict) or value.get("features") is not None:
+            return value
+        try:
+            source = Source.model_validate(value.get("data"))
+        except ValidationError:  # told below, where it is written
+            return value
+        own = source.own_features
+        if own is None:
+            return value
+        assume(
+            f"features are not named, and those that the data record were taken: {dict(own)}; name features in the "
+            "configuration to choose others"
+        )
+        return {**value, "data": source, "features": dict(own)}
 
     @model_validator(mode="after")
     def _nothing_conflicts(self) -> "Run":

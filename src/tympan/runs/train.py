@@ -20,6 +20,7 @@ from ..reports import page
 from ..serving.artifact import Artifact
 from . import dry, probe
 from . import folder as folders
+from . import obtain, probe
 from . import parts as parts_of
 from .again import named_parts
 from .checkpoint import last_checkpoint
@@ -108,7 +109,7 @@ def train(
     drawn = all(corpus.own_seed is None for corpus in (run.data, *(own for own, _ in run.data.corpora.values())))
     if run.split.seed is None and drawn:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
-    splits = run.divide()
+    splits = obtain.obtain(run).divide()
     seeds = run.seeds or (run.seed,)
     if dry_run:
         run, splits, seeds = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..acoustics import radial
 from ..data import Example, audio, storage
 from ..reports.table import headline_part
 from .evaluate import Evaluation
@@ -23,7 +24,8 @@ def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation
 
     They are of the test part if it was evaluated, else of validation: for every output the `count` with the largest
     error, which is the mean over known frames of `|answer - truth|` for a quantity, of `|p - y|` for a label, and of
-    1 - the probability of the true class for a class. What an earlier evaluation left is taken away.
+    1 - the probability of the true class for a class; of an outline it is the share of the area that is not in common,
+    1 - intersection / union. What an earlier evaluation left is taken away.
 
     Args:
         count: recordings for each output; with 0 nothing is written.
@@ -79,6 +81,8 @@ def _errors(own: Said) -> Float[np.ndarray, "_"]:
     """How far off each frame is whose truth is known and whose answer is finite."""
     known = ~np.isnan(own.truth)
     answer, truth = own.answer[:, known].astype(float), own.truth[known]
+    if own.space == "shape" and known.any():
+        answer, truth = np.array([[1 - radial.overlap(radial.aligned(answer[0], truth), truth)]]), np.zeros(1)
     right = answer[truth.astype(int), np.arange(len(truth))] if own.classes else answer[0]
     errors = 1 - right if own.classes else np.abs(right - truth)
     return errors[np.isfinite(errors)]

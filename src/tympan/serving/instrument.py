@@ -33,7 +33,7 @@ class Instrument:
         told = {"sample_rate": sample_rate, "duration": duration, "size": 1, "channels": "mean"}
         self.source = source
         self.fields = {**source.model_dump(), **told}
-        known = self._make({}).values(0)
+        self.known = known = self._make({}).values(0)
         self.names = [name for name in names if name in known]
         if not self.names:
             raise ValueError(
@@ -81,15 +81,20 @@ class Instrument:
         names = [n for o in artifact.config.outputs.values() if o.target.rate is None for n in o.target.outputs]
         return cls(source, names, sample_rate, duration)
 
-    def play(self, measured: Mapping[str, Any]) -> tuple[Float[np.ndarray, "samples"], Values]:
-        """The waveform, with a peak of 1, and the parameters that made it.
+    def play(self, measured: Mapping[str, Float[np.ndarray, "values"]]) -> tuple[Float[np.ndarray, "samples"], Values]:
+        """The waveform, with a peak of 1, and the parameters that made it, of a model's decoded answer by name.
 
         A number is brought into the range that the synthesizer draws from; NaN is as if it were not told. Where `f0`
         is told of a drum, and its tension is not, the drum is tuned to it by its tension.
         """
-        known = {name: measured[name] for name in self.names if np.isfinite(np.asarray(measured[name], float)).all()}
-        ranges = {name: getattr(self.source, name, None) for name in known}
-        told = {n: float(np.clip(v, *ranges[n])) if isinstance(ranges[n], tuple) else v for n, v in known.items()}
+        told = {}
+        for name in self.names:
+            shape, limits = np.shape(self.known[name]), getattr(self.source, name, None)
+            value = np.asarray(measured[name], float)[: math.prod(shape)].reshape(shape)  # a pitch has its probability
+            if np.isfinite(value).all():
+                told[name] = (
+                    value if shape else float(np.clip(value, *(limits if isinstance(limits, tuple) else (None, None))))
+                )
         fields = {name: told[name] for name in told if name in type(self.source).model_fields}
         source = self._make(fields)
         parameters = dict(source.values(0))

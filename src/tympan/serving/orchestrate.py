@@ -79,8 +79,7 @@ def orchestrate(
     strokes: list[Stroke] = []
     sound = np.zeros(round((times[-1] + RINGS) * RATE) + 1, np.float32)
     for heard, time, peak in zip(artifact.hear(_clips(artifact, recording, times)), times, peaks, strict=True):
-        said = {name: value[..., 0] for name, value in artifact.decode(heard).items() if name in instrument.names}
-        waveform, played = instrument.play({n: v.item() if v.size == 1 else v for n, v in said.items()})
+        waveform, played = instrument.play({name: said[:, 0] for name, said in artifact.decode(heard).items()})
         begin = round(time * RATE)
         sound[begin : begin + len(waveform)] += (peak * waveform)[: len(sound) - begin]
         velocity = max(round(127 * np.sqrt(peak / max(peaks))), 1)
@@ -132,10 +131,11 @@ def midi(strokes: Sequence[Stroke]) -> bytes:
     now = 0
     ends = [*(stroke.time for stroke in strokes[1:]), np.inf]
     for stroke, end in zip(strokes, ends, strict=True):
-        key = {"channel": channel, "note": stroke.note if stroke.note is not None and pitched else _LOW_MID_TOM}
+        key = stroke.note if pitched and stroke.note is not None else _LOW_MID_TOM
         begin, over = round(stroke.time * _TICKS), round(min(stroke.time + 0.25, end) * _TICKS)
-        track.append(mido.Message("note_on", **key, velocity=stroke.velocity, time=begin - now))
-        track.append(mido.Message("note_off", **key, time=over - begin))
+        loud = stroke.velocity
+        track.append(mido.Message("note_on", channel=channel, note=key, velocity=loud, time=begin - now))
+        track.append(mido.Message("note_off", channel=channel, note=key, time=over - begin))
         now = over
     file = mido.MidiFile(ticks_per_beat=480, tracks=[track])
     written = io.BytesIO()

@@ -64,6 +64,10 @@ class Drum(Synthesizer):
     def f0(self, drum: Values, speed: float) -> float:
         """The drum's lowest mode (Hz) at a wave speed (m/s)."""
 
+    def speed(self, parameters: Values) -> float:
+        """The wave speed (m/s) that was drawn."""
+        return wave_speed(parameters["tension"], parameters["density"])
+
     def fastest(self) -> float:
         """The highest wave speed (m/s) that may be drawn."""
         return wave_speed(ends(self.tension)[1], ends(self.density)[0])
@@ -81,8 +85,7 @@ class Drum(Synthesizer):
         drawn = self.drum(once)
         for name in ("tension", "density", "decay_time"):
             drawn[name] = draw(once, getattr(self, name))
-        f0 = self.f0(drawn, wave_speed(drawn["tension"], drawn["density"]))
-        return {**drawn, **self.strike(rng, drawn, stroke == 0), "f0": f0}
+        return {**drawn, **self.strike(rng, drawn, stroke == 0), "f0": self.f0(drawn, self.speed(drawn))}
 
 
 class Membrane(Drum):
@@ -103,7 +106,7 @@ class Membrane(Drum):
         return float(self.frequencies(drum, speed).min())
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
-        speed = wave_speed(parameters["tension"], parameters["density"])
+        speed = self.speed(parameters)
         f = self.frequencies(parameters, speed).ravel()
         struck, heard = (shape.ravel() for shape in self.shapes(parameters))
         a = amplitudes(f, struck, heard, speed, self.strike_width)

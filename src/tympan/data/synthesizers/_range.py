@@ -40,9 +40,25 @@ def _fraction(value: _Ends) -> _Ends:
     return value
 
 
+def _radius(value: _Ends) -> _Ends:
+    if ends(_fraction(value))[0] == 1:
+        raise ValueError("nothing moves at the edge: a distance from the centre is below 1, or drawn from a range")
+    return value
+
+
+def _across(value: _Ends) -> _Ends:
+    if ends(_fraction(value)) in ((0, 0), (1, 1)):
+        raise ValueError("nothing moves at the edge: a place is between 0 and 1, or drawn from a range")
+    return value
+
+
 Range = Annotated[_Ends, AfterValidator(_ordered)]
 """A fixed number, or [low, high): drawn uniformly."""
 Positive = Annotated[_Ends, AfterValidator(_positive)]
 """A range of numbers above 0."""
 Fraction = Annotated[_Ends, AfterValidator(_fraction)]
 """A range within 0 and 1."""
+Radius = Annotated[_Ends, AfterValidator(_radius)]
+"""A range of distances from the centre, in radii."""
+Across = Annotated[_Ends, AfterValidator(_across)]
+"""A range of places between two edges, as fractions of the distance between them."""

@@ -4,58 +4,83 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import PositiveInt
 
+from ...acoustics import upstream
 from ...acoustics.modes import rectangle_frequencies, rectangle_shapes
 from .. import Values
-from ._membrane import Membrane
-from ._range import Fraction, Positive, draw, ends
+from ._closed_form import ClosedForm
+from ._range import Across, Positive, draw, ends
 
 
-class RectangularMembrane(Membrane):
+class RectangularMembrane(ClosedForm):
     """Rectangular drums of varying size and aspect ratio, each struck several times.
 
     The values are `mean_side` (m, the square root of the area), `aspect_ratio` (width / height), `width` and `height`
-    (m), `tension` (N/m), `density` (kg/m²), `decay_time` (s), `f0` (Hz, the lowest mode), `strike_x` and `strike_y`
-    (fractions of width and height). `modes` counts half waves along the width and along the height.
+    (m), `tension` (N/m), `density` (kg/m²), `decay_time` (s), `f0` (Hz, the lowest mode), `strike_x`, `strike_y`,
+    `listening_x` and `listening_y` (fractions of width and height). `modes` counts half waves along the width and along
+    the height.
+
+    With `convention: upstream`, `mean_side` is kac_drumset's `drum_size`, which sounds twice too high for it, and there
+    is no listening point.
     """
 
-    modes: tuple[PositiveInt, PositiveInt] = (10, 10)
-    """How many modes are heard: half waves along the width and along the height."""
+    physical_only = (*ClosedForm.physical_only, "listening_x", "listening_y")
+
     mean_side: Positive = (0.1, 2.0)
     """Square root of the area (m), or [low, high] to draw from."""
     aspect_ratio: Positive = (1.0, 4.0)
     """Width / height, or [low, high] to draw from."""
-    strike_x: Fraction = (0.0, 1.0)
+    strike_x: Across = (0.0, 1.0)
     """Where it is struck, as a fraction of the width."""
-    strike_y: Fraction = (0.0, 1.0)
+    strike_y: Across = (0.0, 1.0)
     """Where it is struck, as a fraction of the height."""
-    listening: tuple[float, float] = (0.37, 0.43)
-    """Where it is heard, in fractions of width and height: off the centre, lest mirrored strikes sound the same."""
+    listening_x: Across = 0.37
+    """Where it is heard, as a fraction of the width, or [low, high] to draw from for each drum: off the centre, lest
+    mirrored strikes sound the same."""
+    listening_y: Across = 0.43
+    """Where it is heard, as a fraction of the height."""
 
     @property
     def units(self) -> dict[str, str]:
+        places = ("strike_x", "strike_y", *(("listening_x", "listening_y") if self.convention == "physical" else ()))
         lengths = {"mean_side": "m", "width": "m", "height": "m"}
-        return {**super().units, **lengths, "aspect_ratio": "1", "strike_x": "1", "strike_y": "1"}
+        return {**super().units, **lengths, "aspect_ratio": "1", **dict.fromkeys(places, "1")}
 
     def drum(self, rng: np.random.Generator) -> dict[str, float]:
-        side, aspect_ratio = draw(rng, self.mean_side), draw(rng, self.aspect_ratio)
-        width, height = side * math.sqrt(aspect_ratio), side / math.sqrt(aspect_ratio)
-        return {"mean_side": side, "aspect_ratio": aspect_ratio, "width": width, "height": height}
+        drawn = _sides(draw(rng, self.mean_side), draw(rng, self.aspect_ratio))
+        heard = {"listening_x": draw(rng, self.listening_x), "listening_y": draw(rng, self.listening_y)}
+        return {**drawn, **(heard if self.convention == "physical" else {})}
 
     def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
         x, y = draw(rng, self.strike_x), draw(rng, self.strike_y)
         return {"strike_x": 0.5, "strike_y": 0.5} if first else {"strike_x": x, "strike_y": y}
 
     def frequencies(self, parameters: Values, speed: float) -> Float[np.ndarray, "columns rows"]:
+        if self.convention == "upstream":
+            size, aspect_ratio = parameters["mean_side"], parameters["aspect_ratio"]
+            return upstream.rectangle_frequencies(size, aspect_ratio, speed, *self.modes)
         return rectangle_frequencies(parameters["width"], parameters["height"], speed, *self.modes)
 
     def shapes(self, parameters: Values) -> tuple[np.ndarray, np.ndarray]:
         struck = rectangle_shapes(parameters["strike_x"], parameters["strike_y"], *self.modes)
-        return struck, rectangle_shapes(*self.listening, *self.modes)
+        return struck, rectangle_shapes(parameters["listening_x"], parameters["listening_y"], *self.modes)
+
+    def upstream_amplitudes(self, parameters: Values) -> Float[np.ndarray, "columns rows"]:
+        x, y = (parameters[a] * parameters[b] for a, b in (("strike_x", "width"), ("strike_y", "height")))
+        size, aspect_ratio = parameters["mean_side"], parameters["aspect_ratio"]
+        return upstream.rectangle_amplitudes(x / size, y / size, aspect_ratio, *self.modes)
 
     def _highest_pitch(self) -> float:
         # The pitch rises as the shape leaves the square, so one end of the range is the highest.
         side = ends(self.mean_side)[0]
-        sides = [(side * math.sqrt(aspect), side / math.sqrt(aspect)) for aspect in ends(self.aspect_ratio)]
-        return max(float(rectangle_frequencies(*pair, self.fastest(), 1, 1)[0, 0]) for pair in sides)
+        return max(self.f0(_sides(side, aspect), self.fastest()) for aspect in ends(self.aspect_ratio))
+
+
+def _sides(mean_side: float, aspect_ratio: float) -> dict[str, float]:
+    root = math.sqrt(aspect_ratio)
+    return {
+        "mean_side": mean_side,
+        "aspect_ratio": aspect_ratio,
+        "width": mean_side * root,
+        "height": mean_side / root,
+    }

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from scipy.interpolate import CubicSpline
 
-from ...acoustics.modes import circle_frequencies, circle_shapes, wave_speed
+from ...acoustics.modes import circle_frequencies, circle_shapes
 from ...acoustics.strike import decay_rates, spread, to_peak, waveform
 from ...acoustics.two_heads import two_heads
 from .. import Values
@@ -71,7 +71,7 @@ class Tom(Drum):
         return float(circle_frequencies(ends(self.diameter)[0], fastest, 1, 1)[0, 0])
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
-        speed = wave_speed(parameters["tension"], parameters["density"])
+        speed = self.speed(parameters)
         coupled, takes_part, higher = self._heads(parameters, speed)
         n = np.arange(1, self.modes[0])[:, None]
         axis = rng.uniform(0, np.pi)  # of the uneven tension, seen from the listening point
@@ -94,8 +94,8 @@ class Tom(Drum):
         return to_peak(x + np.float32(10 ** (parameters["click"] / 20)) * noise.astype(np.float32), self.amplitude)
 
     def _heads(self, parameters: Values, speed: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        told = (parameters[name] for name in ("resonance", "density", "depth"))
-        return two_heads(parameters["diameter"], speed, *told, *self.modes)
+        p = parameters
+        return two_heads(p["diameter"], speed, p["resonance"], p["density"], p["depth"], *self.modes)
 
     def _gliding(self, f: np.ndarray, a: np.ndarray, rates: np.ndarray, parameters: Values) -> np.ndarray:
         """The modes in a time that runs faster at first: all frequencies glide together."""

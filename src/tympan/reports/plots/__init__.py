@@ -11,7 +11,7 @@ from typing import Any
 INK, MUTED, GRID, MODEL, OTHER = "#1b1f24", "#5d6670", "#d3d9e0", "#0b6e99", "#c2571a"
 """Colours on white paper; in the page each is a CSS variable, which has another value on a dark screen."""
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", MODEL: "model", OTHER: "other"}
-_MODULES = {"real": "real", "binary": "binary", "class": "classes"}
+_MODULES = {"real": "real", "binary": "binary", "class": "classes", "shape": "shape"}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, and read aloud
     "svg.hashsalt": "tympan",  # the same run gives the same page
@@ -34,8 +34,8 @@ STYLE: dict[Any, Any] = {
 }
 
 Rows = Mapping[str, Any]
-"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label; of what
-has a rate also id and time."""
+"""Columns of predictions.parquet for one output, as arrays `(rows,)`: truth, prediction, truth_label, label; of an
+outline also id, and of what has a rate id and time."""
 
 
 @dataclass(frozen=True)
