@@ -13,7 +13,7 @@ _RANGE = 50.0  # dB below the loudest band of the recording, where levels end
 _QUIET, _ABOVE = 0.05, 10.0  # and dB above this quantile of a band's own level: what is softer is noise
 
 
-def onsets(waveform: Float[np.ndarray, "channels samples"], rate: float, threshold: float = 0.6) -> list[float]:
+def onsets(waveform: Float[np.ndarray, "channels samples"], rate: int, threshold: float = 0.6) -> list[float]:
     """The seconds at which strokes begin, ascending; none in silence.
 
     The flux is the mean rise of level (dB) over bands, of which each is compared with the loudest of its neighbours
@@ -53,7 +53,7 @@ def _levels(power: Float[np.ndarray, "frames bins"], resolution: float) -> Float
     return 10 * np.log10(np.maximum(bands, np.maximum(noise, bands.max() * 10 ** (-_RANGE / 10))))
 
 
-def _attack(mono: Float[np.ndarray, "samples"], first: int, size: int, rate: float) -> int:
+def _attack(mono: Float[np.ndarray, "samples"], first: int, size: int, rate: int) -> int:
     """The sample in a window from which on the sound changes fastest: 1 ms before the steepest rise of its edge."""
     piece = np.abs(np.diff(mono[first : first + size], prepend=mono[max(first - 1, 0)]))
     block = max(round(0.001 * rate), 1)

@@ -90,11 +90,10 @@ class Instrument:
         told = {}
         for name in self.names:
             shape, limits = np.shape(self.known[name]), getattr(self.source, name, None)
+            low, high = limits if isinstance(limits, tuple) else (None, None)
             value = np.asarray(measured[name], float)[: math.prod(shape)].reshape(shape)  # a pitch has its probability
             if np.isfinite(value).all():
-                told[name] = (
-                    value if shape else float(np.clip(value, *(limits if isinstance(limits, tuple) else (None, None))))
-                )
+                told[name] = value if shape else float(np.clip(value, low, high))
         fields = {name: told[name] for name in told if name in type(self.source).model_fields}
         source = self._make(fields)
         parameters = dict(source.values(0))

@@ -40,7 +40,9 @@ class Equalizer(Augmentation):
         n = 1 << (2 * x.shape[2] - 1).bit_length()  # what the filter rings on does not come round
         top = x.shape[2] / signal.duration / 2
         frequencies = torch.linspace(0, top, n // 2 + 1, device=x.device, dtype=x.dtype)
-        octaves = max(math.log2(top / self.lowest), 1e-3)
+        if self.lowest >= top:
+            raise ValueError(f"equalizer.lowest, {self.lowest:g} Hz, is not below {top:g} Hz, half the sample rate")
+        octaves = math.log2(top / self.lowest)
         at = (frequencies.clamp(min=self.lowest) / self.lowest).log2() * ((_KNOTS - 1) / octaves)
         hats = (1 - (at[:, None] - torch.arange(_KNOTS, device=x.device)).abs()).clamp(min=0)
         level = (2 * uniform - 1) @ hats.T * (self.max_gain * math.log(10) / 20)
