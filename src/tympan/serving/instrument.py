@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -51,7 +51,7 @@ class Instrument:
         source: Source | None = None,
         seed: int | None = None,
         trust: Sequence[str] = (),
-    ) -> Self:
+    ) -> "Instrument":
         """What plays what an artifact measures.
 
         Args:
