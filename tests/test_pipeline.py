@@ -7,7 +7,8 @@ from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Metric, Target
-from tympan.pipeline import Output, Pipeline, check_outputs
+from tympan.pipeline import Output, Pipeline
+from tympan.runs.conflicts import check_outputs
 from tympan.signals import Signal
 
 torch.set_num_threads(1)

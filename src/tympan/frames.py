@@ -57,6 +57,24 @@ def resample_real(
     return x.masked_fill(~there[:, None], 0), there
 
 
+def levels(
+    waveform: Float[Tensor, "batch channels samples"], sample_rate: float, rate: float | None, frames: int
+) -> Float[Tensor, "batch {frames}"]:
+    """The level of the 64 ms around each frame of a rate (Hz), in dB, where 0 is full scale, all channels together;
+    without a rate that of the loudest 64 ms.
+
+    It is exact to a millisecond: powers are averaged over as long first.
+    """
+    block = max(round(sample_rate / 1000), 1)
+    power = waveform.float().square().mean(1, keepdim=True)
+    power = nn.functional.avg_pool1d(power, block, ceil_mode=True)
+    power = nn.functional.avg_pool1d(power, 64, 1, padding=32)[:, 0]
+    if rate is None:
+        power = power.amax(1, keepdim=True)
+    at = torch.arange(frames, device=waveform.device) * (sample_rate / (rate or 1.0) / block)
+    return 10 * torch.log10(power[:, at.round().long().clamp(max=power.shape[1] - 1)].clamp(min=1e-12))
+
+
 class Steps(NamedTuple):
     """How many steps a target has over any number of frames."""
 

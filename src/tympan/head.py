@@ -1,5 +1,6 @@
 """Embeddings -> the target's channels and frames: pooling or resampling, then a small classifier or regressor."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -70,6 +71,20 @@ class HeadModule(nn.Module):
             return self.each(self.upsample(x, real))
         y = self._project(self.pool(x, real))
         return y if self.pooling else resample(y, self.frames)
+
+    def begin(self, last: Mapping[str, Tensor]) -> None:
+        """Begin with weights of the last layer, if there are any.
+
+        Raises:
+            ValueError: they are for another width, because of what lies before the layer.
+        """
+        if last and last["weight"].shape != self.last.weight.shape:
+            raise ValueError(
+                f"head: the weights to begin with hear {last['weight'].shape[1]} values, and the last layer "
+                f"{self.last.weight.shape[1]}; leave `bottleneck` out, and for one value per clip take `pooling: mean`"
+            )
+        if last:
+            self.last.load_state_dict(last)
 
     def each(self, x: Float[Tensor, "batch width frames"]) -> Float[Tensor, "batch channels frames"]:
         """Every frame by itself, as many as there are; for embeddings at the target's own rate."""

@@ -15,7 +15,7 @@ from .component import Section
 from .data.augmentations import Augmentation
 from .features import Feature
 from .feedback import check_past, generate, spoiled_past, true_past
-from .frames import masked_mean, resample_mask
+from .frames import levels, masked_mean, resample_mask
 from .head import Head
 from .models import Model
 from .objectives import Loss, Metric, Target
@@ -118,8 +118,12 @@ class Pipeline(nn.Module):
         first = next(iter(outputs.values())).target
         heard = first.past_signal if self.autoregressive else first.signal
         self.backbone, self.embedded = model.build(self.represented, heard(audio.duration))
+        self.reach = model.reach(self.represented)
         self.explained = model.explain(self.represented, heard(audio.duration))
         self.heads = nn.ModuleDict({n: o.head.build(self.embedded, targets[n]) for n, o in outputs.items()})
+        for name, target in targets.items():
+            head: Any = self.heads[name]
+            head.begin(model.head_weights(self.represented, target))
         self.criteria = {name: output.criterion for name, output in outputs.items()}
 
     def forward(
@@ -142,7 +146,8 @@ class Pipeline(nn.Module):
         """
         if self.training and self.autoregressive and target is not None:
             return self.teacher_forced(waveform, target, key, samples)
-        return self._answer(*self.embedding(waveform, key, samples), target)
+        said = self._answer(*self.embedding(waveform, key, samples), target)
+        return said if self.training else {**said, "prediction": self._heard(said["prediction"], waveform)}
 
     def teacher_forced(
         self,
@@ -176,6 +181,15 @@ class Pipeline(nn.Module):
         with torch.autocast(embedding.device.type, enabled=False):
             losses = [o.weight * self.criteria[n](prediction[n].float(), target[n]) for n, o in self.outputs.items()]
         return {"loss": torch.stack(losses).sum(), "prediction": prediction}
+
+    def _heard(self, prediction: dict[str, Tensor], waveform: Tensor) -> dict[str, Tensor]:
+        """The same, but nothing where a target says that the sound is too quiet for it."""
+        for name, output in self.outputs.items():
+            if (quiet := output.target.quiet) is not None:
+                p, rate = prediction[name], self.audio.rate or 1.0
+                silent = levels(waveform, rate, output.target.rate, p.shape[2]) < quiet
+                prediction = {**prediction, name: p.masked_fill(silent[:, None], -1e4)}
+        return prediction
 
     def embedding(
         self,
@@ -217,34 +231,3 @@ class Pipeline(nn.Module):
     ) -> Float[Tensor, "batch width"]:
         """The backbone's embedding of each clip, averaged over its real frames."""
         return masked_mean(*self.eval().embedding(waveform, samples=samples))
-
-
-def check_outputs(outputs: Mapping[str, Output]) -> None:
-    """Refuse outputs whose loss or metrics are not for their target, or that share a name.
-
-    Raises:
-        ValueError: with what is allowed.
-    """
-    seen: dict[str, str] = {}
-    for name, output in outputs.items():
-        target = output.target
-        figures = [m for part in PARTS for m in output.figures(part)]
-        choices: list[tuple[Loss | Metric, set[str], set[str]]] = [
-            (output.criterion, {output.criterion.space}, set(target.loss_spaces)),
-            *((metric, set(metric.spaces), {target.space}) for metric in figures),
-        ]
-        for choice, spaces, wanted in choices:
-            if not spaces & wanted:
-                raise ValueError(
-                    f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
-                    f"and target {target.type!r} is {' or '.join(sorted(wanted))}"
-                )
-            if choice.timed and not target.rate:
-                raise ValueError(f"{choice.type!r} is of signals over time, and target {name!r} has no rate")
-        for metric in figures:
-            if metric.once_per_clip and target.rate:
-                raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
-        for column in target.outputs:
-            if column in seen:
-                raise ValueError(f"targets {seen[column]!r} and {name!r} both predict {column!r}; rename one")
-            seen[column] = name

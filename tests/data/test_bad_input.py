@@ -449,7 +449,7 @@ def test_no_id_is_a_device(uid):
 
 
 GENERATED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no dataset.yaml": (lambda r: (r / "dataset.yaml").unlink(), r"dataset\.yaml does not exist; check"),
+    "no dataset.yaml": (lambda r: (r / "dataset.yaml").unlink(), r" holds neither dataset\.yaml.*; name such a folder"),
     "broken dataset.yaml": (
         lambda r: (r / "dataset.yaml").write_text("a: [1\n"),
         r"is no valid YAML.*; gen",

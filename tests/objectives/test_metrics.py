@@ -80,7 +80,7 @@ def test_one_constant_value_is_defined_or_nan_and_never_fails(name, space):
 def test_survives_json_and_names_a_unit(name, space):
     metric = Metric.find(name)()
     assert Metric.model_validate_json(metric.model_dump_json()) == metric
-    assert metric.unit("") in ("", "s", "%")
+    assert metric.unit("") in ("", "s", "%", "cents")
 
 
 def test_units():
@@ -132,7 +132,6 @@ def test_an_outline_is_judged_in_the_pose_that_fits_best():
     assert figures["overlap"][0] == pytest.approx(
         max((np.minimum(p, truth) ** 2).sum() / (np.maximum(p, truth) ** 2).sum() for p in every)
     )
-    assert Metric.find("overlap")(pose="fixed").row(said, truth)[0] < figures["overlap"][0]
     disc = np.full(16, 1 / np.sqrt(np.pi))
     assert Metric.find("radial_error")().row(1.1 * disc[None], disc) == pytest.approx((10 / np.sqrt(np.pi),))
 

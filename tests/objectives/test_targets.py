@@ -65,6 +65,16 @@ SAMPLES = {
         ),
         Sample({"quantities": ["d"], "levels": 256, "limits": [0.0, 1.0]}, [{"d": 1.5}], {"d": [1.5]}, 2e-3),
     ],
+    "pitch": [
+        Sample({}, [{"f0": 440.0}, {"f0": None}], {"f0": [440.0]}, 1e-3),
+        Sample({}, [{"f0": 31.6}], {"f0": [31.6]}, 1e-3),  # at the end of the lowest bin
+        Sample(
+            {"column": "melody", "rate": 100, "lowest": 60.0, "bins": 400},
+            [{"melody": np.array([60.0, 0.0, np.nan, 4186.0])}],
+            {"melody": [60.0, np.nan, np.nan, 4186.0]},
+            1e-2,
+        ),
+    ],
     "shape": [
         Sample(
             {"points": 8},
@@ -245,14 +255,20 @@ def test_levels_of_a_constant_quantity_are_said():
         ({"type": "binary", "labels": ["a"]}, {"a": "yes"}, "label 'a' is 'yes'"),
         ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": [0, 2]}, "label 'a' is .0, 2., which is neither"),
         ({"type": "binary", "labels": ["a"], "rate": 1}, {"a": 1}, "label 'a' is the one value 1, and `rate`"),
-        ({"type": "shape"}, {"vertices": 3.0}, "shape 'vertices': corners are numbers of shape"),
         ({"type": "shape"}, {"vertices": "round"}, "shape 'vertices': could not convert"),
-        ({"type": "shape", "column": "v"}, {"v": [[0, 0], [1, 1], [2, 2]]}, "shape 'v': the polygon has no area"),
+        (
+            {"type": "shape", "column": "v"},
+            {"v": [[0, 0], [1, 1], [2, 2]]},
+            "shape 'v': the outline of a",
+        ),
         (
             {"type": "categorical", "column": "c", "classes": ["drum", "bell"]},
             {"c": "drun"},
             "drum, bell; did you mean",
         ),
+        ({"type": "pitch"}, {"f0": 4186.0}, "'f0' is 4186 Hz, and the bins go from 31.52 to 2017.11 Hz; set `lowest`"),
+        ({"type": "pitch"}, {"f0": -1.0}, "'f0' is -1 Hz"),
+        ({"type": "pitch", "rate": 100}, {"f0": 440.0}, "'f0' is the one value 440.0, and `rate`"),
     ],
 )
 def test_values_that_cannot_be_held_are_named(config, values, message):
@@ -268,6 +284,7 @@ def test_values_that_cannot_be_held_are_named(config, values, message):
         ({"type": "quantised", "quantities": ["d"]}, [{"e": 1}], "'d' is unknown in every training example"),
         ({"type": "binary"}, [], "without any label"),
         ({"type": "binary"}, [{"overall": 1}], "may be called 'overall'"),
+        ({"type": "pitch"}, [{"f0": None}, {"f0": 0}], "'f0' is unknown in every training example"),
         ({"type": "categorical", "column": "c"}, [{"c": "a"}, {"c": None}], "holds 1 classes"),
         ({"type": "categorical", "column": "c", "classes": ["a", "b"]}, [{"c": "z"}], "none of the classes a, b"),
     ],
@@ -292,6 +309,10 @@ def test_training_parts_that_cannot_be_learned_from_are_refused(config, training
         {"type": "quantised", "quantities": ["d", "e"]},
         {"type": "quantised", "quantities": ["d"], "limits": [1.0, 1.0]},
         {"type": "quantised", "quantities": ["d"], "limits": [1.0]},
+        {"type": "pitch", "fmax": 4000.0},
+        {"type": "pitch", "fmin": 20.0},
+        {"type": "pitch", "fmin": 400.0, "fmax": 300.0},
+        {"type": "pitch", "decoding": "viterbi"},
         {"type": "categorical", "column": "c", "classes": ["a"]},
         {"type": "categorical", "column": "c", "classes": ["1", 1.0]},
     ],

@@ -7,7 +7,7 @@ from ..component import Component
 from ..signals import Signal
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class Model(Component):
@@ -53,6 +53,20 @@ class Model(Component):
         Raises:
             ValueError: the features cannot be met, for example because there are too few frames.
         """
+
+    def head_weights(self, features: Signal, target: Signal) -> "dict[str, Tensor]":
+        """Weights to begin the last layer of a head with, by name, for models whose weights have one for this target;
+        none by default.
+
+        Raises:
+            ValueError: the weights are for another target of this kind.
+        """
+        return {}
+
+    def reach(self, features: Signal) -> float | None:
+        """Seconds of sound before and after its own time that a frame of the embedding hears, where these are few; a
+        long recording is then heard in windows that overlap by no more. `None`, the default, is the whole clip."""
+        return None
 
     def explain(self, features: Signal, target: Signal) -> str:
         """What `build` derives from the fields, and why, in words; nothing by default."""

@@ -62,6 +62,11 @@ class Target(Component):
         """The unit of each output, empty where it has none."""
         return dict.fromkeys(self.outputs, "")
 
+    @property
+    def quiet(self) -> float | None:
+        """The level of sound (dB, 0 is full scale) below which there is nothing to predict, and every logit is -1e4."""
+        return None
+
     @abstractmethod
     def signal(self, duration: float) -> Signal:
         """The Signal of a prediction for a clip of `duration` seconds: `(channels, frames)` before decoding."""

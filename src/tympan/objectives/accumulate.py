@@ -135,6 +135,8 @@ def row_of(
 ) -> tuple[float, ...]:
     """A metric's row of one recording: of every frame where it looks at their order, else of the known ones."""
     known = ~np.isnan(truth)
+    if "real" in metric.spaces:  # a pitch comes with how sure it is
+        prediction = prediction[:1]
     with np.errstate(all="ignore"):  # a prediction may be infinite, and the figure is then undefined
         if metric.timed:
             return metric.row(prediction, truth, rate)  # pyright: ignore[reportCallIssue]

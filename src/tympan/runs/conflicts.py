@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..component import did_you_mean
 from ..feedback import check_past
-from ..objectives import Target
-from ..pipeline import PARTS, check_outputs
+from ..objectives import Loss, Metric, Target
+from ..pipeline import PARTS, Output
 from .monitor import monitored
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Conflict = tuple[str, str]
 
 def conflicts(run: Run) -> list[Conflict]:
     """Every conflict of a run."""
-    found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_timed(run)]
+    found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_untrained(run), *_timed(run)]
     if len(set(run.seeds)) < len(run.seeds) or min(run.seeds, default=0) < 0:
         found.append(("seeds", "seeds are different whole numbers from 0 on"))
     if run.split.folds and any(set(parts) != set(PARTS) for _, parts in run.data.corpora.values()):
@@ -97,6 +97,16 @@ def _validated(run: Run) -> Iterator[Conflict]:
         yield "checkpoint.monitor", "there is nothing to monitor: split.validation is none"
 
 
+def _untrained(run: Run) -> Iterator[Conflict]:
+    if run.training.max_epochs or run.checkpoint.load_from_checkpoint or getattr(run.model, "weights", None):
+        return
+    yield (
+        "training.max_epochs",
+        "0 trains nothing, and the model begins with random weights; set model.weights or "
+        "checkpoint.load_from_checkpoint, or train it",
+    )
+
+
 def _undecided(run: Run) -> bool:
     """Whether it is not said what is predicted, which is told by itself."""
     return not run.targets and run.target is None
@@ -129,3 +139,34 @@ def _timed(run: Run) -> Iterator[Conflict]:
     moving = [a.type for a in run.augmentations if a.moves_sound]
     if rates and moving:
         yield "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate"
+
+
+def check_outputs(outputs: Mapping[str, Output]) -> None:
+    """Refuse outputs whose loss or metrics are not for their target, or that share a name.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    seen: dict[str, str] = {}
+    for name, output in outputs.items():
+        target = output.target
+        figures = [m for part in PARTS for m in output.figures(part)]
+        choices: list[tuple[Loss | Metric, set[str], set[str]]] = [
+            (output.criterion, {output.criterion.space}, set(target.loss_spaces)),
+            *((metric, set(metric.spaces), {target.space}) for metric in figures),
+        ]
+        for choice, spaces, wanted in choices:
+            if not spaces & wanted:
+                raise ValueError(
+                    f"{choice.kind().__name__.lower()} {choice.type!r} is for {' or '.join(sorted(spaces))} targets, "
+                    f"and target {target.type!r} is {' or '.join(sorted(wanted))}"
+                )
+            if choice.timed and not target.rate:
+                raise ValueError(f"{choice.type!r} is of signals over time, and target {name!r} has no rate")
+        for metric in figures:
+            if metric.once_per_clip and target.rate:
+                raise ValueError(f"metric {metric.type!r} ranks recordings, and target {name!r} has a rate")
+        for column in target.outputs:
+            if column in seen:
+                raise ValueError(f"targets {seen[column]!r} and {name!r} both predict {column!r}; rename one")
+            seen[column] = name

@@ -44,8 +44,8 @@ class Optimizer(Section):
 class Training(Section):
     """How long, in what portions, and when to stop."""
 
-    max_epochs: int = Field(default=100, ge=1)
-    """How often every training example is heard."""
+    max_epochs: int = Field(default=100, ge=0)
+    """How often every training example is heard; 0 trains nothing, and the weights to begin with are judged."""
     max_steps: int | None = Field(default=None, ge=1)
     """Stop after this many optimizer steps, if that is sooner."""
     batch_size: int = Field(default=32, ge=1)

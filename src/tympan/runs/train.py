@@ -18,9 +18,8 @@ from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
 from ..serving.artifact import Artifact
-from . import dry, probe
+from . import dry, obtain, probe
 from . import folder as folders
-from . import obtain, probe
 from . import parts as parts_of
 from .again import named_parts
 from .checkpoint import last_checkpoint

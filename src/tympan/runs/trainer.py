@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
+from ..data import storage
 from ..data.ahead import ahead
 from ..device import device
 from ..pipeline import Pipeline
@@ -75,6 +76,8 @@ def fit(
         here = prepared.artifact(pipeline).config.model_dump(mode="json")
         taken = take(pipeline, run.checkpoint.load_from_checkpoint, here)
         console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
+    if not training.max_epochs:
+        return _untrained(pipeline, folder, taken)
     if run.hardware.channels_last:
         pipeline.backbone.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         pipeline.register_state_dict_post_hook(_contiguous)
@@ -167,6 +170,15 @@ def fit(
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
     )
+
+
+def _untrained(pipeline: Pipeline, folder: Path, taken: Taken | None) -> Trained:
+    """What is left where nothing is to be trained: the weights to begin with, as a checkpoint of no steps."""
+    checkpoint = folder / "checkpoints" / "checkpoint-0"
+    checkpoint.mkdir(parents=True)
+    save_file(pipeline.state_dict(), checkpoint / "model.safetensors")
+    storage.write_text(folder / "log.jsonl", "")
+    return Trained(pipeline.eval(), checkpoint, checkpoint, (checkpoint,), 0, 0.0, {}, taken, False, 0.0, 0.0)
 
 
 def _contiguous(module: torch.nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

@@ -23,6 +23,7 @@ from ..models import Model
 from ..pipeline import Output, Pipeline
 from ..signals import frames_within
 from .listening import Listening, Waveform
+from .stitch import apart, stitch
 
 
 class Config(Section):
@@ -46,6 +47,8 @@ class Artifact:
 
     def __init__(self, config: Config, pipeline: Pipeline) -> None:
         self.config, self.pipeline = config, pipeline.eval()
+        rates = [output.target.rate for output in config.outputs.values()]
+        self._apart = apart(pipeline.reach, rates, config.audio.sample_rate)
 
     @classmethod
     def load(cls, folder: str | Path, trust: Sequence[str] = (), device: str = "cpu") -> "Artifact":
@@ -111,12 +114,17 @@ class Artifact:
         """The prediction for each recording, before decoding: `{output: (channels, frames)}`.
 
         Where a recording is heard in several windows, what is said once per clip is averaged before decoding, and what
-        has a rate is laid end to end with overlaps averaged. A model that hears its own past has one for the whole of
+        has a rate is laid end to end with overlaps averaged, or each frame is taken from the window that holds all of
+        what it hears, where that is known (`Model.reach`). A model that hears its own past has one for the whole of
         a recording: it is heard in one go, with levels and standardisation over all of it.
         """
         whole = self.pipeline.autoregressive
         for starts, windows_of in self._batched(waveforms, batch_size, self._forward, whole):
-            yield {name: self._stitch(name, starts, [w[name] for w in windows_of]) for name in self.config.outputs}
+            near, rate = bool(self._apart), self.config.audio.sample_rate
+            yield {
+                name: stitch(starts, [w[name] for w in windows_of], output.target.rate, rate, near)
+                for name, output in self.config.outputs.items()
+            }
 
     def embed(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[list[tuple[float, float, Tensor]]]:
         """The backbone's embeddings of each recording: start and end (s) of every window heard, and `(width,)`."""
@@ -207,7 +215,7 @@ class Artifact:
             clips.clear()
 
         for waveform in waveforms:
-            starts, length = audio.starts(waveform), audio.samples
+            starts, length = audio.starts(waveform, *self._apart), audio.samples
             alone = whole and len(starts) > 1
             if alone:
                 starts, length = [0], waveform.shape[1]
@@ -224,17 +232,3 @@ class Artifact:
         if clips:
             answer()
         yield from waiting
-
-    def _stitch(self, name: str, starts: list[int], parts: list[Tensor]) -> Tensor:
-        rate = self.config.outputs[name].target.rate
-        if len(parts) == 1:
-            return parts[0]
-        if rate is None:
-            return torch.stack(parts).mean(0)
-        places = [round(first / self.config.audio.sample_rate * rate) for first in starts]
-        total = torch.zeros(parts[0].shape[0], places[-1] + parts[-1].shape[1])
-        weight = torch.zeros(total.shape[1])
-        for place, part in zip(places, parts, strict=True):
-            total[:, place : place + part.shape[1]] += part
-            weight[place : place + part.shape[1]] += 1
-        return total / weight

@@ -42,9 +42,21 @@ class Listening(Section):
         names = self.channel_names if self.channels == "keep" else ("mono",)
         return Signal(names, float(self.sample_rate), self.samples / self.sample_rate)
 
-    def starts(self, waveform: Waveform) -> list[int]:
-        """The first sample of every clip that is heard of a recording; ValueError where its channels are others."""
+    def starts(self, waveform: Waveform, overlap: int | None = None, step: int = 1) -> list[int]:
+        """The first sample of every clip that is heard of a recording; ValueError where its channels are others.
+
+        Args:
+            waveform: the recording.
+            overlap: how many samples two windows have in common, at least, if that is enough; the last may then be
+                shorter. By default half of them, and the last is flush with the end.
+            step: samples of which the distance of two such windows is a whole number of times.
+        """
         check_channels(len(waveform), self.audio, "the recording")
         if self.crop == "onset":
             return [onset(waveform, float(self.sample_rate))]
-        return [0] if self.crop == "start" else windows(waveform.shape[1], self.samples)
+        if self.crop == "start":
+            return [0]
+        if overlap is None or self.samples - overlap < step:
+            return windows(waveform.shape[1], self.samples)
+        step *= (self.samples - overlap) // step
+        return list(range(0, max(waveform.shape[1] - self.samples, 0) + step, step))

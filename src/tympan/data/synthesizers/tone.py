@@ -7,13 +7,19 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from ...acoustics.strike import to_peak, waveform
+from ...signals import frames_within
 from .. import Values
 from . import Synthesizer
 from ._range import Positive, draw, ends
 
+_RATE = 100.0  # Hz
+
 
 class Tone(Synthesizer):
-    """Steady tones whose value `f0` is the pitch (Hz): the Fourier series of a waveshape below half the rate."""
+    """Steady tones: the Fourier series of a waveshape below half the sample rate.
+
+    The values are `f0`, the pitch (Hz), and `course`, the same 100 times a second, for targets over time.
+    """
 
     waveshape: Literal["saw", "sine", "square", "triangle"] = "sine"
     """What one period looks like."""
@@ -30,10 +36,15 @@ class Tone(Synthesizer):
 
     @property
     def units(self) -> dict[str, str]:
-        return {"f0": "Hz"}
+        return {"f0": "Hz", "course": "Hz"}
+
+    @property
+    def rates(self) -> dict[str, float]:
+        return {"course": _RATE}
 
     def parameters(self, rng: np.random.Generator, index: int) -> dict[str, Any]:
-        return {"f0": draw(rng, self.f0)}
+        f0 = draw(rng, self.f0)
+        return {"f0": f0, "course": np.full(frames_within(self.audio.duration, _RATE), f0)}
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
         f0 = parameters["f0"]

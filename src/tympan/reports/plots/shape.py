@@ -33,7 +33,7 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     if not len(truth):
         return []
     said = np.array([radial.aligned(p, t) for p, t in zip(said[known], truth, strict=True)])
-    overlaps = radial.overlap(said, truth)
+    overlaps = np.asarray(radial.overlap(said, truth))
     pairs = [
         Pair(f"{rank}, {overlaps[i]:.1%}", _closed(radial.outline(truth[i])), _closed(radial.outline(said[i])))
         for rank, i in ranked(overlaps)
