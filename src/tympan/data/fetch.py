@@ -65,7 +65,7 @@ def fetch(
     ours = find(str(folder)) or any((folder / file).exists() for file in (DATASET, FETCHED))
     if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise ValueError(
-            f"{folder} holds no dataset: no {DATASET}, {METADATA} or {FETCHED}; it is not replaced, name another folder "
+            f"{folder} holds no dataset: no {DATASET}, {METADATA} or {FETCHED}; it is not replaced, name another one "
             "or remove it yourself"
         )
     try:

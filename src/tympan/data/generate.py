@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -107,13 +108,23 @@ def local(out: str | Path, workers: int) -> Path:
 
 
 def spread(one: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
-    """The results for all items, in order, by so many processes, none of which outlives this one."""
+    """The results for all items, in order, by so many processes, none of which outlives this one.
+
+    Raises:
+        OSError: one of them was ended from outside.
+    """
     if workers == 1:
         yield from map(one, items)
         return
     # Spawned, since a forked process may inherit a lock that some thread holds.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
-        yield from pool.map(one, items, chunksize=max(min(len(items) // (8 * workers), 64), 1))
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
+            yield from pool.map(one, items, chunksize=max(min(len(items) // (8 * workers), 64), 1))
+    except BrokenProcessPool as error:
+        raise OSError(
+            f"one of {workers} processes was ended, perhaps since memory ran out; what is done stays: do the same "
+            "again, with fewer workers"
+        ) from error
 
 
 def _end_with_parent() -> None:
