@@ -1,7 +1,6 @@
 """A run walked step by step from Python: obtain data, reshape them, give a plain module, train, read losses."""
 
 import multiprocessing
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
+from ..component import called
 from ..data import Source, Values
 from ..data.reshaped import Reshaped
 from ..data.split import Parts
@@ -226,11 +226,9 @@ def _check_workers(run: Run) -> None:
     """Refuse functions that cannot be sent to workers, where these are no copies of this process."""
     if not isinstance(run.data, Reshaped) or not run.loader.num_workers:
         return
-    if multiprocessing.get_start_method() != "fork":
-        try:
-            pickle.dumps((run.data.x, run.data.y))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"reshape: a function cannot be sent to workers ({error}); define it at the top of a file, or set "
-                "loader.num_workers: 0"
-            ) from error
+    own = [called(f) for f in (run.data.x, run.data.y) if f is not None]
+    if multiprocessing.get_start_method() != "fork" and any("<" in name for name in own):
+        raise ValueError(
+            f"reshape: {' and '.join(own)}: what is written inside of a function, or is a lambda, cannot be sent to "
+            "workers here; define it at the top of a file, or set loader.num_workers: 0"
+        )
