@@ -122,7 +122,7 @@ def gallery(name: str, caption: str, alt: str, pairs: Sequence[Pair]) -> Plot:
             axes.text(
                 column * _CELL, -row * 1.2 * _CELL + 0.55, pair.title, ha="center", va="bottom", color=INK, fontsize=9
             )
-        axes.set(aspect="equal", xlim=(-0.6, (EACH - 1) * _CELL + 0.6), ylim=(-(high - 1) * 1.2 * _CELL - 0.6, 0.75))
+        axes.set(aspect="equal", xlim=(-0.6, (EACH - 1) * _CELL + 0.6), ylim=(-(high - 1) * 1.2 * _CELL - 0.6, 0.9))
         axes.axis("off")
         axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), labelcolor=MUTED)
 
