@@ -25,6 +25,7 @@ from tslearn.metrics import SoftDTWLossPyTorch
 
 from tympan.acoustics import draws, finite_element, strike
 from tympan.acoustics.modes import circle_frequencies, circle_shapes
+from tympan.acoustics.shapes import Polygon
 from tympan.data import audio
 from tympan.data.datasets.manifest import Manifest
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
@@ -131,8 +132,12 @@ def polygons() -> dict[str, dict[str, Any]]:
     kinds = {"convex polygon": (draws.convex_polygon, 8), "star": (draws.star, 12)}
     for name, (draw, corners) in {**kinds, "round trip": (draws.travelling_salesman, 20)}.items():
         shape = draw(np.random.default_rng(0), corners)
-        ours, peer = best(lambda shape=shape: finite_element.modes(shape), lambda shape=shape: finite_element.modes(shape, fineness=1.6))
-        ratios = finite_element.modes(shape).wave_numbers / finite_element.modes(shape, fineness=1.6).wave_numbers
+
+        def solve(fineness: float, shape: Polygon = shape) -> np.ndarray:
+            return finite_element.modes(shape, fineness=fineness).wave_numbers
+
+        ours, peer = best(lambda solve=solve: solve(1.0), lambda solve=solve: solve(1.6))
+        ratios = solve(1.0) / solve(1.6)
         row = {"cents": 1200 * float(np.abs(np.log2(ratios)).max())}
         found[f"40 modes of a {name} of {corners} corners / a finer mesh"] = training.beside(ours, peer) | row
     return found
