@@ -27,7 +27,6 @@ from tslearn.metrics import SoftDTWLossPyTorch
 
 from tympan.acoustics import draws, finite_element, strike
 from tympan.acoustics.modes import circle_frequencies, circle_shapes
-from tympan.acoustics.shapes import Polygon
 from tympan.data import audio
 from tympan.data.datasets.manifest import Manifest
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
@@ -134,18 +133,9 @@ def polygons() -> dict[str, dict[str, Any]]:
     kinds = {"convex polygon": (draws.convex_polygon, 8), "star": (draws.star, 12)}
     for name, (draw, corners) in {**kinds, "round trip": (draws.travelling_salesman, 20)}.items():
         shape = draw(np.random.default_rng(0), corners)
-<<<<<<< HEAD
-
-        def solve(fineness: float, shape: Polygon = shape) -> np.ndarray:
-            return finite_element.modes(shape, fineness=fineness).wave_numbers
-
-        ours, peer = best(lambda solve=solve: solve(1.0), lambda solve=solve: solve(1.6))
-        ratios = solve(1.0) / solve(1.6)
-=======
         usual, finer = partial(finite_element.modes, shape), partial(finite_element.modes, shape, fineness=1.6)
         ours, peer = best(usual, finer)
         ratios = usual().wave_numbers / finer().wave_numbers
->>>>>>> main
         row = {"cents": 1200 * float(np.abs(np.log2(ratios)).max())}
         found[f"40 modes of a {name} of {corners} corners / a finer mesh"] = training.beside(ours, peer) | row
     return found
