@@ -20,11 +20,14 @@ import torchaudio
 import training
 import wavenet
 from dtaidistance import dtw as dtaidistance
+from scipy.signal import lfilter
 from tslearn.metrics import SoftDTWLossPyTorch
 
 from tympan.acoustics import strike
+from tympan.acoustics.modes import circle_frequencies, circle_shapes
 from tympan.data import audio
 from tympan.data.datasets.manifest import Manifest
+from tympan.data.synthesizers.circular_membrane import CircularMembrane
 from tympan.features.fbank import Fbank
 from tympan.features.mel import Mel
 from tympan.features.mfcc import MFCC
@@ -74,7 +77,7 @@ def features() -> dict[str, tuple[float, float]]:
 
 
 def synthesis() -> dict[str, tuple[float, float]]:
-    """One second of 100 modes: block products and the direct sum of sines."""
+    """One second of 100 modes: block products, the direct sum of sines, and a recursive filter for each; and a drum."""
     rng = np.random.default_rng(0)
     modes = {
         "frequencies": rng.uniform(50, 20000, 100),
@@ -82,8 +85,44 @@ def synthesis() -> dict[str, tuple[float, float]]:
         "rates": rng.uniform(3, 30, 100),
     }
     arguments = (modes["frequencies"], modes["amplitudes"], modes["rates"], 48000, 48000)
-    ours, theirs = best(lambda: strike.waveform(*arguments), lambda: strike.waveform_direct(*arguments))
-    return {"100 modes, 1 s at 48 kHz / numpy's direct sum": (ours, theirs)}
+    impulse = np.zeros(48000)
+    impulse[0] = 1.0
+
+    def filtered() -> np.ndarray:
+        z = np.exp((2j * np.pi * modes["frequencies"] - modes["rates"]) / 48000)
+        return sum(
+            lfilter([0.0, a * p.imag], [1.0, -2 * p.real, abs(p) ** 2], impulse)
+            for a, p in zip(modes["amplitudes"], z, strict=True)
+        )
+
+    ours, theirs, filters = best(
+        lambda: strike.waveform(*arguments), lambda: strike.waveform_direct(*arguments), filtered
+    )
+    return {
+        "100 modes, 1 s at 48 kHz / numpy's direct sum": (ours, theirs),
+        "100 modes, 1 s at 48 kHz / scipy's lfilter, mode by mode": (ours, filters),
+        "a round drum of 1 s at 48 kHz, drawn, struck, written in 24 bit / the direct sum, and soundfile": drums(),
+    }
+
+
+def drums() -> tuple[float, float]:
+    """A drum of `circular_membrane` after the other, as files; and their modes added one by one."""
+    source, index = CircularMembrane(size=10**6), iter(range(10**6))
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "drum.wav")
+
+        def ours() -> None:
+            audio.write(path, source[next(index)].waveform, 48000)
+
+        def direct() -> None:
+            f, r = circle_frequencies(0.3, 100.0).ravel(), 0.7
+            struck, heard = circle_shapes(r, 1.0)[0].ravel(), circle_shapes(0.5, 0.0)[0].ravel()
+            a, rates = strike.amplitudes(f, struck, heard, 100.0), strike.decay_rates(f, 2.0)
+            y = strike.to_peak(strike.waveform_direct(f, a, rates, 48000, 48000), 1.0)
+            soundfile.write(path, y, 48000, "PCM_24")
+
+        first, second = best(ours, direct)
+    return first, second
 
 
 def decoding() -> dict[str, tuple[float, float]]:

@@ -130,13 +130,11 @@ def test_an_outline_has_unit_area_and_nearly_the_shape(seed):
 @pytest.mark.parametrize(
     ("vertices", "message"),
     [
-        ([[0, 0], [1, 0]], "3 corners or more, not 2"),
-        ([[0, 0], [1, 0], [1, 0]], "3 corners or more, not 2"),
-        ([[0, 0], [1, np.nan], [1, 1]], "NaN or infinite"),
-        ([[0, 0], [1, 1], [2, 2]], "no area"),
-        ([[0, 0], [1, 1], [1, 0], [0, 1]], "no area|seen from its centroid"),
+        ([[0, 0], [1, 0]], "at least 3 finite"),
+        ([[0, 0], [1, np.nan], [1, 1]], "at least 3 finite"),
+        ([[0, 0], [1, 1], [2, 2]], "cross or touch"),
+        ([[0, 0], [1, 1], [1, 0], [0, 1]], "cross or touch"),
         ([[0, 0], [4, 0], [4, 4], [3.9, 4], [3.9, 0.1], [0, 0.1]], "seen from its centroid"),
-        ([[0, 0], [3, 0], [3, 3], [0, 3], [0, 0.5], [2, 0.5], [2, 2.5], [0.5, 2.5]], "seen from its centroid"),
     ],
 )
 def test_what_radii_do_not_describe_is_refused(vertices, message):

@@ -84,7 +84,7 @@ def test_centre_is_the_centroid_where_that_lies_well_inside():
 @pytest.mark.parametrize("draw", FAMILIES)
 @pytest.mark.parametrize("corners", [3, 4, 7, 20, 60])
 def test_drawn_polygons_are_simple_and_normalised(draw, corners):
-    for seed in range(20):
+    for seed in range(20 if corners < 20 else 4):
         polygon = draw(np.random.default_rng(seed), corners)
         assert polygon == draw(np.random.default_rng(seed), corners)
         assert len(polygon.vertices) == corners
@@ -99,18 +99,18 @@ def test_convex_draws_are_valtrs():
     # Four uniform points of a square are in convex position with chance 25/36, and these quadrilaterals' mean area,
     # found by rejection, is that of the draw; both are turned to the unit box that they fill.
     rng = np.random.default_rng(1)
-    hulls = [shapely.MultiPoint(points).convex_hull for points in rng.random((20000, 4, 2))]
+    hulls = [shapely.MultiPoint(points).convex_hull for points in rng.random((8000, 4, 2))]
     kept = [hull for hull in hulls if len(hull.exterior.coords) == 5]
-    assert len(kept) / len(hulls) == pytest.approx(25 / 36, abs=0.01)
+    assert len(kept) / len(hulls) == pytest.approx(25 / 36, abs=0.02)
 
     def filled(polygon) -> float:
         left, bottom, right, top = polygon.bounds
         return polygon.area / ((right - left) * (top - bottom))
 
-    drawn = [filled(draws.convex_polygon(rng, 4)) for _ in range(4000)]
+    drawn = [filled(draws.convex_polygon(rng, 4)) for _ in range(3000)]
     by_rejection = [filled(hull) for hull in kept]
-    assert np.mean(drawn) == pytest.approx(np.mean(by_rejection), abs=0.01)
-    assert np.std(drawn) == pytest.approx(np.std(by_rejection), abs=0.01)
+    assert np.mean(drawn) == pytest.approx(np.mean(by_rejection), abs=0.02)
+    assert np.std(drawn) == pytest.approx(np.std(by_rejection), abs=0.02)
 
 
 def test_a_star_is_seen_from_within_and_a_trip_is_shorter_than_its_draw():
@@ -133,7 +133,8 @@ def test_two_different_drums_share_area_and_perimeter():
     one, other = draws.isospectral_pair()
     assert one.area == pytest.approx(3.5) == other.area
     assert one.perimeter == pytest.approx(other.perimeter)
-    assert sorted(one.angles.round(6)) != sorted(other.angles.round(6))
+    across = [max(np.hypot(*(a - b)) for a in drum.vertices for b in drum.vertices) for drum in (one, other)]
+    assert across == pytest.approx(np.sqrt([10, 13]))
 
 
 def test_maps_keep_areas_in_proportion():

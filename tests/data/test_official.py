@@ -13,6 +13,7 @@ from tympan.data.synthesizers import Synthesizer
 from tympan.runs.configuration import load, load_source
 
 CIRCULAR, RECTANGULAR = "5000-circular-drums-of-varying-size", "5000-rectangular-drums-of-varying-dimension"
+POLYGONAL = "2000-convex-polygonal-drums-of-varying-size"
 EVERY = pytest.mark.parametrize("name", list(official.files()))
 
 
@@ -28,7 +29,7 @@ def test_a_name_is_a_source_of_its_size(name: str) -> None:
 
 
 def test_the_names_are_those_published() -> None:
-    assert set(official.files()) >= {CIRCULAR, RECTANGULAR}
+    assert set(official.files()) == {POLYGONAL, CIRCULAR, RECTANGULAR}
     assert all(official.summaries().values())
 
 
@@ -47,6 +48,17 @@ def test_what_is_drawn_is_drawn_as_there(name: str, value: str, low: float, high
     assert low <= min(found) < low + 0.1 * (high - low)
     assert high - 0.1 * (high - low) < max(found) <= high
     assert all((v["tension"], v["density"], v["decay_time"]) == (2000, 0.2, 2.0) for v in drawn)
+
+
+def test_polygons_have_three_to_ten_corners() -> None:
+    source = Source.model_validate({"type": POLYGONAL, "size": 30})
+    assert {len(source.values(i)["vertices"]) for i in range(0, 30, 5)} <= set(range(3, 11))
+    assert all(0.1 <= source.values(i)["mean_side"] <= 0.3 for i in range(0, 30, 5))
+
+
+def test_the_published_pitches_are_an_override_away() -> None:
+    ours, theirs = (load_source(CIRCULAR, ["data.size=1", f"data.convention={c}"]) for c in ("physical", "upstream"))
+    assert theirs.values(0)["f0"] == pytest.approx(3.14159265 * ours.values(0)["f0"])
 
 
 def test_fields_that_are_given_count_more() -> None:

@@ -153,9 +153,12 @@ NEEDED: dict[str, dict[str, Any]] = {
     "wavenet": {"hears_past": False},
 }
 """What no example has, and a component cannot be without where a target is given once per clip."""
+_SHAPE = ["target={type: shape}", "loss=overlap", "metrics=[overlap]", "checkpoint.monitor=val_loss"]
 WITH = {
     "quantised": ["loss=cross_entropy"],
     "pitch": ["loss=bce", "target.rate=10", "data.crop=start"],  # without a rate there is nothing for viterbi
+    **dict.fromkeys(("overlap", "radial_error"), _SHAPE),
+    "shape": _SHAPE[1:],
     **{
         name: ["target.rate=10", "data.crop=start"]
         for kind in (Metric, Loss)

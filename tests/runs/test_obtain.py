@@ -7,6 +7,7 @@ import pytest
 
 from runs_helpers import run_of, trained
 from tympan.data.dataset_folder import read_about
+from tympan.runs.obtain import obtain, told
 
 pytestmark = pytest.mark.filterwarnings("ignore::tympan.component.AssumptionWarning")
 
@@ -48,3 +49,13 @@ def test_a_run_makes_its_data_and_the_next_one_loads_them_with_the_features_reco
 def test_features_of_what_is_not_there_yet_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="features: is missing"):
         run_of(tmp_path, data=data(tmp_path), features=None)
+
+
+def test_a_folder_that_may_only_be_read_is_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise PermissionError("drums/dataset.yaml may not be written")
+
+    monkeypatch.setattr("tympan.runs.obtain.transform", refuse)
+    run = run_of(tmp_path, data=data(tmp_path))
+    assert obtain(run) is run
+    assert told(run)[-1].endswith("does not record the features of the run: drums/dataset.yaml may not be written")

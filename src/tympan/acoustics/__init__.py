@@ -1,1 +1,1 @@
-"""How drums vibrate: frequencies and shapes of modes, strikes, and the way back; numpy and scipy only."""
+"""How drums and strings vibrate: shapes, frequencies and shapes of modes, strikes, and the way back; no torch."""

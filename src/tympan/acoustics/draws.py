@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import shapely
 from jaxtyping import Float
 
 from .shapes import Points, Polygon, Vertices
 
-_CLEARANCE = 1e-4  # of the mean side: two corners nearer than this, or a corner nearer to another edge, are drawn anew
+_CLEARANCE = 1e-4  # of the mean side: where corners, or a corner and another edge, are nearer, all is drawn anew
+_ROUNDNESS = 1e-3  # and where 4 pi area / perimeter² is less: a circle has 1, a needle of 3000 : 1 this
 
 
 def convex_polygon(rng: np.random.Generator, corners: int) -> Polygon:
@@ -82,13 +84,11 @@ def _crossings(points: Vertices) -> np.ndarray:
 
 
 def _clear(vertices: Vertices) -> Polygon | None:
-    """The normalised polygon, unless corners and edges nearly meet, which as good as never happens."""
-    import shapely
-
+    """The normalised polygon, unless it nearly meets itself or is a needle, which as good as never happens."""
     ring = shapely.Polygon(vertices)
     if not ring.is_valid or shapely.minimum_clearance(ring) < _CLEARANCE * math.sqrt(ring.area):
         return None
-    return Polygon(vertices).normalised()
+    return Polygon(vertices).normalised() if 4 * math.pi * ring.area >= _ROUNDNESS * ring.length**2 else None
 
 
 def unit_triangle(first: float = math.pi / 3, second: float = math.pi / 3) -> Polygon:
@@ -109,7 +109,7 @@ def isospectral_pair() -> tuple[Polygon, Polygon]:
     C. Gordon, D. Webb & S. Wolpert, One cannot hear the shape of a drum, Bulletin of the AMS 27 (1992);
     S. J. Chapman, Drums that sound the same, American Mathematical Monthly 102 (1995).
     """
-    one = [[-1, 0], [0, 0], [0, -1], [1, 0], [2, 1], [1, 2], [1, 1], [-1, 1]]
+    one = [[-1, 0], [0, -1], [0, 0], [1, 0], [2, 1], [1, 2], [1, 1], [-1, 1]]
     other = [[-1, 0], [1, -2], [2, -2], [2, -1], [1, -1], [1, 0], [0, 1], [0, 0]]
     return Polygon(np.array(one, np.float64)), Polygon(np.array(other, np.float64))
 

@@ -13,32 +13,22 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Int
 
-Vertices = Float[np.ndarray, "corners 2"]
+from .shapes import Polygon, Vertices
+
 Sectors = Float[np.ndarray, "*#batch sectors"]
 
 _FINE = 1024  # directions in which moments are summed
 
 
-def normalised(vertices: Vertices) -> Float[np.ndarray, "distinct 2"]:
+def normalised(vertices: Float[np.ndarray, "..."]) -> Vertices:
     """The same polygon counter-clockwise, of unit area, with its centroid at the origin.
 
     Raises:
-        ValueError: it has no area, or is one that its centroid does not see whole.
+        ValueError: it is no simple polygon, or one that its centroid does not see whole.
     """
-    v = vertices
-    if not np.isfinite(v).all():
-        raise ValueError("a corner is NaN or infinite; give finite numbers")
-    v = v[(v != np.roll(v, 1, 0)).any(1)]
-    if len(v) < 3:
-        raise ValueError(f"a polygon has 3 corners or more, not {len(v)}")
-    v = v - v.mean(0)  # far from the origin, areas would be differences of large numbers
-    cross = _cross(v, np.roll(v, -1, 0))
-    area = cross.sum() / 2
-    if abs(area) <= 1e-9 * np.ptp(v, 0).max() ** 2:
-        raise ValueError("the polygon has no area; its corners lie on one line")
-    centroid = ((v + np.roll(v, -1, 0)) * cross[:, None]).sum(0) / (6 * area)
-    v = (v - centroid)[:: 1 if area > 0 else -1] / np.sqrt(abs(area))
-    turn = np.arctan2(_cross(v, np.roll(v, -1, 0)), (v * np.roll(v, -1, 0)).sum(1))
+    v = Polygon(vertices).normalised().vertices
+    after = np.roll(v, -1, 0)
+    turn = np.arctan2(_cross(v, after), (v * after).sum(1))
     if (turn < 0).any() or not np.isclose(turn.sum(), 2 * np.pi):
         raise ValueError(
             "not all of the polygon's edge can be seen from its centroid, so that radii do not describe it; "

@@ -12,7 +12,7 @@ Layout = Literal["pmemo2019", "hku956"]
 
 
 def generate(
-    config: Annotated[Path, typer.Argument(help="A run's configuration, or one that holds `data` alone.")],
+    config: Annotated[Path, typer.Argument(help="A run's configuration, one of `data` alone, or an official name.")],
     out: Annotated[str, typer.Argument(help="The folder to fill.")],
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,

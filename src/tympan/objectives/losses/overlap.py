@@ -1,7 +1,5 @@
 """One minus the area that two outlines share, divided by the area that they cover."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -20,9 +18,6 @@ class Overlap(Loss):
 
     space = "shape"
 
-    pose: Literal["free", "fixed"] = "free"
-    """Whether an answer counts in the pose that fits best, or as it is; the pose cannot be heard."""
-
     def values(
         self,
         prediction: Float[Tensor, "batch outputs frames"],
@@ -30,8 +25,7 @@ class Overlap(Loss):
         known: Bool[Tensor, "batch channels frames"],
     ) -> Float[Tensor, "batch channels frames"]:
         said, truth = prediction.softmax(1), target.softmax(1)
-        if self.pose == "free":
-            said = _turned(said, truth)
+        said = _turned(said, truth)
         shared, covered = torch.minimum(said, truth).sum(1), torch.maximum(said, truth).sum(1)
         return (1 - shared / covered)[:, None].expand_as(target)
 

@@ -58,8 +58,6 @@ class Shape(Target):
             return torch.full((self.points, 1), torch.nan)
         try:
             corners = np.asarray(vertices, np.float64)
-            if corners.ndim != 2 or corners.shape[1] != 2:
-                raise ValueError(f"corners are numbers of shape (corners, 2), not of shape {corners.shape}")
             shares = radial.shares(radial.pose(radial.normalised(corners)), self.points)
         except (TypeError, ValueError) as error:
             raise ValueError(f"shape {self.column!r}: {error}") from error
