@@ -137,10 +137,12 @@ def _constant(values: dict[str, list[float]]) -> Answer:
 
 
 def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) -> Answer:
-    # A line is drawn through what the network sees, but through the quantities where it sees levels.
-    levels = target.loss_space is not None
+    # A line is drawn through what the network sees, but through the quantities where it sees levels or bins; of a pitch
+    # through their logarithms.
+    levels, log = target.loss_space is not None, getattr(target, "scale", "") == "log"
     truths = [[v[0, 0, 0] for v in target.truth(e[None]).values()] for e in encoded if levels]
     y = np.array(truths) if levels else torch.stack([e[:, 0] for e in encoded]).numpy()
+    y = np.log(y) if levels and log else y
     known, together = np.unique(~np.isnan(y), axis=1, return_inverse=True)  # columns that are known of the same
     models = []
     for rows, number in zip(known.T, range(known.shape[1]), strict=True):
@@ -153,6 +155,7 @@ def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) ->
         for columns, model in models:
             said[columns, 0] = torch.from_numpy(model.predict(x[None]).ravel()).float()
         if levels:
+            said = said.exp() if log else said
             return {name: value[None].numpy() for name, value in zip(target.outputs, said, strict=True)}
         return {name: value[0] for name, value in target.decode(said[None]).items()}
 

@@ -182,7 +182,8 @@ class _Scoring:
             result.predictions += said_of(target, example.id, *shared, said["model"], truth)
             if target.rate and target.space == "real":
                 of = Recording(example.id, tuple(clusters.values()), example.groups.get("song", example.id),
-                               example.groups.get("corpus", ""), truth, said["model"])  # fmt: skip
+                               example.groups.get("corpus", ""), truth,
+                               {k: v[:1] for k, v in said["model"].items()})  # fmt: skip
                 self.recordings.setdefault(name, []).append(of)
 
     def _add(self, who: str, name: str, output: Output, of: Example | Recording, said: Decoded, truth: Decoded) -> None:
