@@ -71,4 +71,6 @@ def test_notes_of_real_percussion_are_read_better_than_torchcrepe_reads_them(sha
     notes = {file: float(f0) for file, *_, f0 in lines if file.startswith(("Glocken", "Vibraphone", "Kalimba"))}
     rows = answer.predict(Artifact.load(result.folder), [str(folder / file) for file in notes])
     said = np.array([row["f0 (Hz)"] for row in rows])
-    assert (np.abs(1200 * np.log2(said / np.array(list(notes.values())))) < 50).all()  # torchcrepe's own: 15 of 24 with the same network
+    assert (
+        np.abs(1200 * np.log2(said / np.array(list(notes.values())))) < 50
+    ).all()  # torchcrepe's own: 15 of 24 with the same network
