@@ -7,10 +7,10 @@ from typing import Any
 import typer
 
 from .about import doctor, list_components, schema
-from .answers import embed, predict
+from .answers import embed, orchestrate, predict
 from .fetching import fetch
 from .sounds import generate, prepare, transform
-from .training import check, compare, evaluate, resume, train
+from .training import check, compare, evaluate, resume, sweep, train
 
 app = typer.Typer(
     help="Learn to measure from sound: train, evaluate and serve models from one configuration file.",
@@ -19,9 +19,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+# An agent of a sweep writes parameters as options: --model.dropout=0.1.
+app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
-    *(train, resume, evaluate, compare, predict, embed),
-    *(generate, transform, fetch, prepare, check),
+    *(resume, evaluate, compare, predict, embed, orchestrate),
+    *(generate, transform, fetch, prepare, check, sweep),
     *(doctor, schema),
 ):
     app.command()(command)

@@ -1,7 +1,7 @@
-"""Commands about runs: train, evaluate, compare, check."""
+"""Commands about runs: train, resume, evaluate, compare, check, sweep."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,8 @@ from .arguments import Config, Device, Overrides, Progress, Trained, Trust
 
 if TYPE_CHECKING:
     from ..runs.train import Result
+
+Method = Literal["random", "tpe", "grid"]
 
 
 def train(
@@ -18,11 +20,43 @@ def train(
     wandb: Annotated[bool, typer.Option(help="Log to Weights & Biases, as `logging` says, else online.")] = False,
 ) -> None:
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
+    from ..runs import agent
     from ..runs.configuration import load
     from ..runs.train import train as train_run
 
-    run = load(config, overrides or ())
-    _tell(train_run(run.tracked() if wandb else run, dry_run=dry_run))
+    run = load(config, agent.overrides(overrides or ()))
+    _tell(train_run(run.tracked() if wandb or agent.under() else run, dry_run=dry_run))
+
+
+def sweep(
+    config: Config,
+    space: Annotated[Path, typer.Argument(help="What is varied: a sweep file of Weights & Biases.")],
+    overrides: Overrides = None,
+    trials: Annotated[int, typer.Option(help="How many, where the file does not say fewer.")] = 20,
+    workers: Annotated[int, typer.Option(help="Trials at once, each in a process.")] = 1,
+    method: Annotated[Method | None, typer.Option(help="How values are chosen, instead of the file's way.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides what is tried.")] = 0,
+    retries: Annotated[int, typer.Option(help="How often a trial is tried again whose process died.")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The sweep's folder; by default sweeps/NAME.")] = None,
+) -> None:
+    """Train many times to find the best values of some fields; goes on where it was stopped. The test part is not
+    heard."""
+    from rich.console import Console
+
+    from ..reports import sweep as page
+    from ..runs.sweep import Sweep
+    from ..runs.trials import sweep as search
+
+    plan = Sweep(config, space, tuple(overrides or ()), out, trials, method, seed, retries)
+    if plan.space.unread:
+        typer.echo(
+            f"{space}: {', '.join(plan.space.unread)}: for an agent of Weights & Biases, not read here", err=True
+        )
+    found = search(plan, workers=workers)
+    page.render(found, plan.goal.name, Console())
+    if (plan.out / "best.yaml").is_file():
+        typer.echo(f"train the best, and hear the test part: tympan train {plan.out / 'best.yaml'}")
+    typer.echo(str(plan.out))
 
 
 def resume(

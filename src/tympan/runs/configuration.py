@@ -51,7 +51,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> "Run":
     """
     from .run import Run  # and torch with it, which a source can do without
 
-    return _load(Run, Path(path), overrides)
+    return read(Run, Path(path), overrides)
 
 
 def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
@@ -60,7 +60,7 @@ def load_source(path: str | Path, overrides: Sequence[str] = ()) -> Source:
     Raises:
         ConfigurationError: the file cannot be read, or something in `data` is refused.
     """
-    return _load(_Data, Path(path), overrides).data
+    return read(_Data, Path(path), overrides).data
 
 
 def load_features(overrides: Sequence[str]) -> Feature:
@@ -76,7 +76,7 @@ def load_features(overrides: Sequence[str]) -> Feature:
     return _valid(_Features, plain, "features", places).features
 
 
-def _load(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
+def read(model: type[_Model], path: Path, overrides: Sequence[str]) -> _Model:
     path = path if path.exists() else official.files().get(str(path), path)  # one word
     data = _parse(_text(path), str(path))
     if not isinstance(data, CommentedMap):

@@ -86,6 +86,9 @@ class Tracker(TrainerCallback):
         logging = self.run.logging
 
         def begin(mode: str) -> Any:
+            if wandb.run is not None:  # an agent of a sweep has begun it, to know its parameters
+                wandb.run.config.update(self.configuration, allow_val_change=True)
+                return wandb.run
             return wandb.init(
                 project=logging.wandb_project,
                 entity=logging.wandb_entity,
@@ -98,7 +101,7 @@ class Tracker(TrainerCallback):
             )
 
         try:
-            if logging.wandb_mode == "online" and not wandb.login(prompt=False):
+            if logging.wandb_mode == "online" and wandb.run is None and not wandb.login(prompt=False):
                 raise wandb.errors.UsageError("nobody is logged in; `wandb login` once")
             session = begin(logging.wandb_mode)
         except wandb.errors.Error as error:
