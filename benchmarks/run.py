@@ -8,10 +8,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import buckets
+import crepe
+import grids
 import numpy as np
 import soundfile
 import soxr
@@ -79,20 +82,20 @@ def features() -> dict[str, tuple[float, float]]:
 def synthesis() -> dict[str, tuple[float, float]]:
     """One second of 100 modes: block products, the direct sum of sines, and a recursive filter for each; and a drum."""
     rng = np.random.default_rng(0)
-    modes = {
+    modal = {
         "frequencies": rng.uniform(50, 20000, 100),
         "amplitudes": rng.normal(0, 1, 100),
         "rates": rng.uniform(3, 30, 100),
     }
-    arguments = (modes["frequencies"], modes["amplitudes"], modes["rates"], 48000, 48000)
+    arguments = (modal["frequencies"], modal["amplitudes"], modal["rates"], 48000, 48000)
     impulse = np.zeros(48000)
     impulse[0] = 1.0
 
     def filtered() -> np.ndarray:
-        z = np.exp((2j * np.pi * modes["frequencies"] - modes["rates"]) / 48000)
+        z = np.exp((2j * np.pi * modal["frequencies"] - modal["rates"]) / 48000)
         return sum(
             lfilter([0.0, a * p.imag], [1.0, -2 * p.real, abs(p) ** 2], impulse)
-            for a, p in zip(modes["amplitudes"], z, strict=True)
+            for a, p in zip(modal["amplitudes"], z, strict=True)
         )
 
     ours, theirs, filters = best(
@@ -131,8 +134,9 @@ def polygons() -> dict[str, dict[str, Any]]:
     kinds = {"convex polygon": (draws.convex_polygon, 8), "star": (draws.star, 12)}
     for name, (draw, corners) in {**kinds, "round trip": (draws.travelling_salesman, 20)}.items():
         shape = draw(np.random.default_rng(0), corners)
-        ours, peer = best(lambda shape=shape: finite_element.modes(shape), lambda shape=shape: finite_element.modes(shape, fineness=1.6))
-        ratios = finite_element.modes(shape).wave_numbers / finite_element.modes(shape, fineness=1.6).wave_numbers
+        usual, finer = partial(finite_element.modes, shape), partial(finite_element.modes, shape, fineness=1.6)
+        ours, peer = best(usual, finer)
+        ratios = usual().wave_numbers / finer().wave_numbers
         row = {"cents": 1200 * float(np.abs(np.log2(ratios)).max())}
         found[f"40 modes of a {name} of {corners} corners / a finer mesh"] = training.beside(ours, peer) | row
     return found
@@ -239,6 +243,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
         notes = [f"waiting for data {row['waiting']:.1%}"] if "waiting" in row else []
         notes += [f"{row['requests']} requests"] if "requests" in row else []
         notes += [f"took {row['precision']}{', channels_last' * row['channels_last']}"] if "precision" in row else []
+        notes += [f"{row['updates'] / 1e9:.1f} billion points a second"] if "updates" in row else []
         notes += [f"{row['cents']:.2f} cents apart"] if "cents" in row else []
         ratio += f" ({'; '.join(notes)})" if notes else ""
         lines.append(f"| {name} | {1e3 * row['ours_s']:.3g} | {1e3 * row['peer_s']:.3g} | {ratio} |")
@@ -248,9 +253,11 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     """Print the table, keep it as JSON, and put it into the README between its marks."""
     torch.set_num_threads(1)
-    timed = {**features(), **synthesis(), **decoding(), **files(), **curves(), **wavenet.generation(best)}
+    timed = {**features(), **synthesis(), **decoding(), **files(), **curves()}
+    timed |= {**wavenet.generation(best), **crepe.hearing(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
     rows |= polygons()
+    rows |= grids.measured(best)
     rows |= buckets.measured()
     rows |= training.measured()
     print(table(rows))

@@ -21,6 +21,7 @@ from . import dry, obtain, probe
 from . import folder as folders
 from . import parts as parts_of
 from .again import named_parts
+from .audible import unheard
 from .checkpoint import last_checkpoint
 from .configuration import load
 from .evaluate import Evaluation
@@ -219,7 +220,7 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
     alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
-    notes = [*doubts, *notes]
+    notes = [*doubts, *unheard(prepared), *notes]
     clock.append(time.time())
     told = prepared.run.model_dump(mode="json")
     trained = fit(prepared, folder, way.console, way.title, told, way.checkpoint, way.callbacks)

@@ -53,7 +53,7 @@ class Plot:
 
 
 def draw(space: str, output: str, unit: str, rows: Rows) -> list[Plot]:
-    """The plots of one output's predictions; a real quantity over time has its own.
+    """The plots of one output's predictions; a frequency has its own, and so has any real quantity over time.
 
     Raises:
         ValueError: there is no such kind of target.
@@ -61,6 +61,7 @@ def draw(space: str, output: str, unit: str, rows: Rows) -> list[Plot]:
     if space not in _MODULES:
         raise ValueError(f"output {output!r} is of kind {space!r}, for which there are no plots; {list(_MODULES)} have")
     module = "signals" if space == "real" and "time" in rows else _MODULES[space]
+    module = "pitch" if space == "real" and unit == "Hz" else module
     return importlib.import_module(f"{__name__}.{module}").draw(output, unit, rows)
 
 
