@@ -200,7 +200,7 @@ class Routine:
         return self._artifact
 
     def _prepared(self, folder: Path, named: Source | None = None) -> Prepared:
-        """The run as its folder says that it was, with what its target learned, and the parts of the data where these are given."""
+        """The run as its folder tells of it, and the parts of the data where these are given."""
         kept = YAML(typ="safe", pure=True).load((folder / "run.yaml").read_text(encoding="utf-8"))
         decided = ("seed", "features", "target", "loss", "targets")
         fitted = {name: kept[name] for name in decided if kept[name] not in (None, {})}
