@@ -8,10 +8,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import buckets
+import grids
 import numpy as np
 import soundfile
 import soxr
@@ -23,7 +25,7 @@ from dtaidistance import dtw as dtaidistance
 from scipy.signal import lfilter
 from tslearn.metrics import SoftDTWLossPyTorch
 
-from tympan.acoustics import strike
+from tympan.acoustics import draws, finite_element, strike
 from tympan.acoustics.modes import circle_frequencies, circle_shapes
 from tympan.data import audio
 from tympan.data.datasets.manifest import Manifest
@@ -79,20 +81,20 @@ def features() -> dict[str, tuple[float, float]]:
 def synthesis() -> dict[str, tuple[float, float]]:
     """One second of 100 modes: block products, the direct sum of sines, and a recursive filter for each; and a drum."""
     rng = np.random.default_rng(0)
-    modes = {
+    modal = {
         "frequencies": rng.uniform(50, 20000, 100),
         "amplitudes": rng.normal(0, 1, 100),
         "rates": rng.uniform(3, 30, 100),
     }
-    arguments = (modes["frequencies"], modes["amplitudes"], modes["rates"], 48000, 48000)
+    arguments = (modal["frequencies"], modal["amplitudes"], modal["rates"], 48000, 48000)
     impulse = np.zeros(48000)
     impulse[0] = 1.0
 
     def filtered() -> np.ndarray:
-        z = np.exp((2j * np.pi * modes["frequencies"] - modes["rates"]) / 48000)
+        z = np.exp((2j * np.pi * modal["frequencies"] - modal["rates"]) / 48000)
         return sum(
             lfilter([0.0, a * p.imag], [1.0, -2 * p.real, abs(p) ** 2], impulse)
-            for a, p in zip(modes["amplitudes"], z, strict=True)
+            for a, p in zip(modal["amplitudes"], z, strict=True)
         )
 
     ours, theirs, filters = best(
@@ -123,6 +125,20 @@ def drums() -> tuple[float, float]:
 
         first, second = best(ours, direct)
     return first, second
+
+
+def polygons() -> dict[str, dict[str, Any]]:
+    """The 40 lowest modes of a random polygon; the peer is a finer mesh, from which they differ by some cents."""
+    found = {}
+    kinds = {"convex polygon": (draws.convex_polygon, 8), "star": (draws.star, 12)}
+    for name, (draw, corners) in {**kinds, "round trip": (draws.travelling_salesman, 20)}.items():
+        shape = draw(np.random.default_rng(0), corners)
+        usual, finer = partial(finite_element.modes, shape), partial(finite_element.modes, shape, fineness=1.6)
+        ours, peer = best(usual, finer)
+        ratios = usual().wave_numbers / finer().wave_numbers
+        row = {"cents": 1200 * float(np.abs(np.log2(ratios)).max())}
+        found[f"40 modes of a {name} of {corners} corners / a finer mesh"] = training.beside(ours, peer) | row
+    return found
 
 
 def decoding() -> dict[str, tuple[float, float]]:
@@ -226,6 +242,8 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
         notes = [f"waiting for data {row['waiting']:.1%}"] if "waiting" in row else []
         notes += [f"{row['requests']} requests"] if "requests" in row else []
         notes += [f"took {row['precision']}{', channels_last' * row['channels_last']}"] if "precision" in row else []
+        notes += [f"{row['updates'] / 1e9:.1f} billion points a second"] if "updates" in row else []
+        notes += [f"{row['cents']:.2f} cents apart"] if "cents" in row else []
         ratio += f" ({'; '.join(notes)})" if notes else ""
         lines.append(f"| {name} | {1e3 * row['ours_s']:.3g} | {1e3 * row['peer_s']:.3g} | {ratio} |")
     return "\n".join(lines)
@@ -236,6 +254,8 @@ def main() -> None:
     torch.set_num_threads(1)
     timed = {**features(), **synthesis(), **decoding(), **files(), **curves(), **wavenet.generation(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
+    rows |= polygons()
+    rows |= grids.measured(best)
     rows |= buckets.measured()
     rows |= training.measured()
     print(table(rows))

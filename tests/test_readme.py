@@ -24,6 +24,7 @@ COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for l
 # What makes a training short enough for a test.
 SHORT = {
     "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
+    "tom_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2", "model.name=test_resnet"],
     "speech_digits": ["training.max_steps=1", "training.batch_size=8"],
     "skin_response": ["data.size=36", "data.listeners=6", "training.max_steps=1", "loader.num_workers=0"],

@@ -108,14 +108,14 @@ def test_shapes_solve_the_wave_equation(draw):
 )
 def test_random_polygons_are_within_cents_of_a_finer_mesh(draw, corners, most):
     shape = draw(np.random.default_rng(11), corners)
-    assert cents(modes(shape).wave_numbers, modes(shape, fineness=1.6).wave_numbers).max() < most / 3
+    assert cents(modes(shape).wave_numbers, modes(shape, fineness=1.4).wave_numbers).max() < most / 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", FAMILIES)
-@pytest.mark.parametrize("corners", [3, 4, 6, 10, 25, 50])
+@pytest.mark.parametrize("corners", [3, 4, 6, 10, 25])
 def test_many_random_polygons_are_within_cents_of_a_finer_mesh(draw, corners):
-    for seed in range(20):
+    for seed in range(60 // corners + 2):
         shape = draw(np.random.default_rng((seed, 99)), corners)
         error = cents(modes(shape).wave_numbers, modes(shape, fineness=1.6).wave_numbers).max()
         assert error < (1 if shape.convex else 3), seed
@@ -134,7 +134,14 @@ HARD = {"needle": NEEDLE, "slit": SLIT, "comb": COMB, "dumbbell": DUMBBELL, "tin
 @pytest.mark.parametrize("name", HARD)
 def test_hard_polygons_are_within_cents_of_a_finer_mesh(name):
     shape = Polygon(HARD[name])
-    assert cents(modes(shape, 20).wave_numbers, modes(shape, 20, fineness=1.6).wave_numbers).max() < 1
+    assert cents(modes(shape, 8).wave_numbers, modes(shape, 8, fineness=1.2).wave_numbers).max() < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HARD)
+def test_hard_polygons_are_within_cents_of_a_much_finer_mesh(name):
+    shape = Polygon(HARD[name])
+    assert cents(modes(shape).wave_numbers, modes(shape, fineness=2.0).wave_numbers).max() < 1
 
 
 def test_where_no_halving_parts_the_edges_constrained_triangles_do(monkeypatch):

@@ -112,8 +112,10 @@ def test_the_plots_of_a_quantity_show_the_predictions_of_the_headline_part(inven
 
 def test_every_kind_of_target_has_plots() -> None:
     rows = {"truth": np.array([0.0, 1.0, 1.0, np.nan]), "prediction": np.array([0.2, 0.9, 0.4, 0.5])}
+    outline = {"id": ["a"] * 9, "truth": np.full(9, 0.5), "prediction": np.linspace(0.3, 0.7, 9)}
     for name in Target.names():
-        assert plots.draw(Target.find(name).space, "x", "", rows), name
+        space = Target.find(name).space
+        assert plots.draw(space, "x", "", outline if space == "shape" else rows), name
     with pytest.raises(ValueError, match="no plots"):
         plots.draw("curves", "x", "", rows)
 

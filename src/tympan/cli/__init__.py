@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from .about import doctor, list_components, schema
-from .answers import embed, predict
+from .answers import embed, orchestrate, predict
 from .fetching import fetch
 from .sounds import generate, prepare, transform
 from .training import check, compare, evaluate, resume, sweep, train
@@ -22,7 +22,7 @@ app = typer.Typer(
 # An agent of a sweep writes parameters as options: --model.dropout=0.1.
 app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
-    *(resume, evaluate, compare, predict, embed),
+    *(resume, evaluate, compare, predict, embed, orchestrate),
     *(generate, transform, fetch, prepare, check, sweep),
     *(doctor, schema),
 ):

@@ -1,4 +1,4 @@
-"""Commands that ask a trained model: predict, embed."""
+"""Commands that ask a trained model: predict, embed, orchestrate."""
 
 import sys
 from collections.abc import Callable
@@ -65,6 +65,32 @@ def embed(
     from ..serving.artifact import Artifact
 
     _answers(answer, Artifact.load(run, trust or (), device), sounds, out)
+
+
+def orchestrate(
+    run: Trained,
+    recording: Annotated[str, typer.Argument(help="A sound file or URI.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="A folder.")] = "orchestrated",
+    instrument: Annotated[
+        str | None, typer.Option(help="A configuration whose data plays; by default what the run was trained on.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Rise in dB that is a stroke; lower finds softer ones.")] = 0.6,
+    seed: Annotated[int | None, typer.Option(help="Decides what of the drum is not measured.")] = None,
+    trust: Trust = None,
+    device: Device = "auto",
+) -> None:
+    """Measure every stroke of a recording and play it again: score.csv, score.mid and piece.wav."""
+    from ..runs.configuration import load_source
+    from ..serving import orchestrate as playing
+    from ..serving.artifact import Artifact
+    from ..serving.instrument import Instrument
+
+    artifact = Artifact.load(run, trust or (), device)
+    source = load_source(instrument) if instrument else None
+    plays = Instrument.of(artifact, playing.RATE, playing.RINGS, source, seed, trust or ())
+    strokes = playing.orchestrate(artifact, recording, out, plays, threshold)
+    typer.echo(f"{len(strokes)} strokes, played by {plays.source.type} from {', '.join(plays.names)}", err=True)
+    typer.echo(out)
 
 
 def _answers(answer: Callable[..., Any], artifact: Any, sounds: list[str], out: str | None) -> None:

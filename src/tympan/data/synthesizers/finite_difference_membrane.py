@@ -2,14 +2,13 @@
 
 import math
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import shapely
 from jaxtyping import Float
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from ...acoustics import draws
 from ...acoustics.finite_difference import waveform
 from ...acoustics.grid import Grid
 from ...acoustics.modes import circle_frequencies, rectangle_frequencies
@@ -17,18 +16,11 @@ from ...acoustics.shapes import Circle, Ellipse, Polygon, Rectangle, Shape
 from ...acoustics.strike import to_peak
 from .. import Values
 from ._membrane import Drum
+from ._polygon import Corners, Family, polygon, towards_edge
 from ._range import Positive, Radius, draw, ends
 
-_POLYGONS = {"convex": draws.convex_polygon, "star": draws.star, "travelling_salesman": draws.travelling_salesman}
 _ACROSS = 16  # points that a drum is wide at least, in its widest place: its sound would be wrong by some per cent
-_DIRECTION = (math.cos(0.7), math.sin(0.7))  # of the listening point: off the axes, lest mirrored strikes sound alike
-
-
-def _corners(value: int | tuple[int, int]) -> int | tuple[int, int]:
-    low, high = value if isinstance(value, tuple) else (value, value)
-    if not 3 <= low <= high:
-        raise ValueError(f"a polygon has 3 corners or more, and a range is [low, high] in order, not {[low, high]}")
-    return value
+_DRAWS = 100  # of a polygon that is so wide
 
 
 class FiniteDifferenceMembrane(Drum):
@@ -43,13 +35,13 @@ class FiniteDifferenceMembrane(Drum):
     Modes above the band of the grid are missing: with 100 points along the mean side, those from some 30 f0 on.
     """
 
-    family: Literal["circle", "ellipse", "rectangle", "convex", "star", "travelling_salesman"] = "circle"
+    family: Literal["circle", "ellipse", "rectangle", Family] = "circle"
     """The shapes. Polygons are drawn at random; one too thin for the grid is drawn anew."""
     mean_side: Positive = (0.1, 2.0)
     """Square root of the area (m), or [low, high] to draw from."""
     aspect_ratio: Positive = (1.0, 4.0)
     """Width / height of an ellipse or a rectangle, or [low, high] to draw from."""
-    corners: Annotated[int | tuple[int, int], AfterValidator(_corners)] = 10
+    corners: Corners = 10
     """Corners of a polygon, or [fewest, most] to draw from."""
     listening: Radius = 0.5
     """Where it is heard, from the centre (0) to the edge (1), or [low, high] to draw from for every drum."""
@@ -68,8 +60,8 @@ class FiniteDifferenceMembrane(Drum):
 
     @property
     def units(self) -> dict[str, str]:
-        own = {"circle": {"diameter": "m"}}.get(self.family, {"aspect_ratio": "1", "width": "m", "height": "m"})
-        own = {"vertices": "1"} if self.family in _POLYGONS else own
+        sides = {"aspect_ratio": "1", "width": "m", "height": "m"}
+        own = {"circle": {"diameter": "m"}, "ellipse": sides, "rectangle": sides}.get(self.family, {"vertices": "1"})
         places = dict.fromkeys(("strike_x", "strike_y", "listening_x", "listening_y"), "1")
         return {**super().units, "mean_side": "m", **own, **places}
 
@@ -79,30 +71,33 @@ class FiniteDifferenceMembrane(Drum):
         drawn: dict[str, Any] = {"mean_side": side}
         if self.family == "circle":
             drawn["diameter"] = 2 * side / math.sqrt(math.pi)
-        elif self.family in _POLYGONS:
-            drawn["vertices"] = self._polygon(rng).vertices
-        else:
+        elif self.family == "ellipse" or self.family == "rectangle":
             width = side * math.sqrt(aspect * (4 / math.pi if self.family == "ellipse" else 1))
             drawn |= {"aspect_ratio": aspect, "width": width, "height": width / aspect}
-        x, y = _towards_edge(self._shape(drawn), far) / side
+        else:
+            own = np.random.default_rng(rng.integers(2**63))  # lest what is drawn next depend on the shape
+            drawn["vertices"] = self._polygon(own, self.family).vertices
+        x, y = towards_edge(self._shape(drawn), far) / side
         return {**drawn, "listening_x": float(x), "listening_y": float(y)}
 
-    def _polygon(self, rng: np.random.Generator) -> Polygon:
-        low, high = self.corners if isinstance(self.corners, tuple) else (self.corners, self.corners)
-        corners = int(rng.integers(low, high + 1))
-        while True:
-            polygon = _POLYGONS[self.family](rng, corners)
-            inscribed = shapely.maximum_inscribed_circle(shapely.Polygon(polygon.vertices), 0.1 / self.resolution)
+    def _polygon(self, rng: np.random.Generator, family: Family) -> Polygon:
+        for _ in range(_DRAWS):
+            shape = polygon(rng, family, self.corners)
+            inscribed = shapely.maximum_inscribed_circle(shapely.Polygon(shape.vertices), 0.1 / self.resolution)
             if 2 * inscribed.length * self.resolution >= _ACROSS:
-                return polygon
+                return shape
+        raise ValueError(
+            f"resolution: none of {_DRAWS} polygons is {_ACROSS} points of the grid wide anywhere; "
+            f"raise it above {self.resolution}, or choose fewer corners"
+        )
 
     def _shape(self, drum: Values) -> Shape:
         """The outline of a drum (m)."""
         if self.family == "circle":
             return Circle(drum["diameter"])
-        if self.family in _POLYGONS:
-            return Polygon(np.asarray(drum["vertices"]) * drum["mean_side"])
-        return (Ellipse if self.family == "ellipse" else Rectangle)(drum["width"], drum["height"])
+        if self.family == "ellipse" or self.family == "rectangle":
+            return (Ellipse if self.family == "ellipse" else Rectangle)(drum["width"], drum["height"])
+        return Polygon(np.asarray(drum["vertices"]) * drum["mean_side"])
 
     def strike(self, rng: np.random.Generator, drum: Values, first: bool) -> dict[str, float]:
         shape, side = self._shape(drum), drum["mean_side"]
@@ -140,14 +135,6 @@ class FiniteDifferenceMembrane(Drum):
         # No membrane of the same area sounds lower than a circle (G. Faber, 1923; E. Krahn, 1925).
         diameter = 2 * ends(self.mean_side)[0] / math.sqrt(math.pi)
         return float(circle_frequencies(diameter, self.fastest(), 1, 1)[0, 0])
-
-
-def _towards_edge(shape: Shape, part: float) -> Float[np.ndarray, "2"]:
-    """A point (m) on the way from the centre (0) to the edge (1), but for the last hundredth."""
-    low, high = np.reshape(shape.bounds, (2, 2))
-    far = np.linspace(0, np.hypot(*(high - low)), 2048)
-    inside = shape.contains(shape.centre + far[:, None] * _DIRECTION)
-    return shape.centre + min(part, 0.99) * far[np.argmin(inside) - 1] * np.array(_DIRECTION)
 
 
 @lru_cache(maxsize=256)

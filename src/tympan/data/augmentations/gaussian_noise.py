@@ -1,0 +1,46 @@
+"""Gaussian noise: white, at a random level below the sound's."""
+
+from typing import ClassVar, Literal
+
+from jaxtyping import Bool, Float
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from ...signals import Signal
+from . import Augmentation
+from ._random import noise
+
+
+class GaussianNoise(Augmentation):
+    """Add white noise at a signal-to-noise ratio drawn evenly in decibels.
+
+    The ratio is that of the mean squares over the real samples of a clip, all channels together; each channel has
+    noise of its own. Silence stays silence.
+    """
+
+    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    draws: ClassVar[int] = 3
+
+    low: float = Field(default=10.0, ge=-60, le=120)
+    """The lowest signal-to-noise ratio, in dB."""
+    high: float = Field(default=50.0, ge=-60, le=120)
+    """The highest, in dB."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "GaussianNoise":
+        if self.low > self.high:
+            raise ValueError(f"gaussian_noise.low is {self.low:g} dB, above high, {self.high:g} dB; exchange them")
+        return self
+
+    def change(
+        self,
+        x: Float[Tensor, "batch channels frames"],
+        real: Bool[Tensor, "batch frames"],
+        uniform: Float[Tensor, "batch 3"],
+        signal: Signal,
+    ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
+        ratio = self.low + (self.high - self.low) * uniform[:, 0]
+        power = x.square().sum((1, 2)) / (real.sum(1) * x.shape[1])
+        level = (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]
+        white = noise(uniform[:, 1:], x.shape[1] * x.shape[2]).view_as(x)
+        return x + level * white * real[:, None].to(x.dtype), real

@@ -1,0 +1,64 @@
+"""Noise has its ratio, an equalizer its limits and no sound before its cause, a room its time."""
+
+import numpy as np
+import pytest
+import torch
+
+from tympan.data.augmentations import Augmentation
+from tympan.signals import Signal
+
+SIGNAL = Signal(("mono",), 8000.0, 1.0)
+KEY = torch.tensor([[0, i] for i in range(50)])
+
+
+def changed(x: torch.Tensor, name: str, **fields: float) -> torch.Tensor:
+    real = torch.ones(len(x), x.shape[2], dtype=torch.bool)
+    return Augmentation.model_validate({"type": name, **fields})(x, real, KEY[: len(x)], 0, SIGNAL)[0]
+
+
+def impulse() -> torch.Tensor:
+    x = torch.zeros(50, 1, 8000)
+    x[..., 1000] = 1.0
+    return x
+
+
+def test_noise_is_normal_white_and_as_far_below_the_sound_as_it_says() -> None:
+    x = torch.sin(torch.arange(8000.0) * 0.1).expand(50, 1, -1)
+    noise = (changed(x, "gaussian_noise", low=20.0, high=20.0) - x)[:, 0]
+    ratio = 10 * (x[:, 0].square().mean(1) / noise.square().mean(1)).log10()
+    assert (ratio - 20).abs().max() < 0.3
+    unit = noise / noise.std()
+    assert float(unit.pow(4).mean()) == pytest.approx(3, abs=0.05)
+    power = torch.fft.rfft(noise).abs().square().mean(0)[1:-1]
+    assert float(power.view(-1, 43).mean(1).std() / power.mean()) < 0.05
+    assert float((noise[0] @ noise[1]) / noise[0].square().sum()) == pytest.approx(0, abs=0.05)
+
+
+def test_an_equalizer_keeps_to_its_gain_and_comes_after_its_cause() -> None:
+    x = impulse()
+    y = changed(x, "equalizer", max_gain=6.0)
+    assert y[..., :1000].abs().max() < 1e-3
+    level = 20 * torch.fft.rfft(y[:, 0]).abs().log10()
+    assert level.abs().max() < 6.1
+    assert (level.amax(1) - level.amin(1)).min() > 2
+    assert (level.diff(dim=1).abs() < 1).all(), "smooth"
+
+
+def test_an_equalizer_that_starts_too_high_is_refused() -> None:
+    with pytest.raises(ValueError, match="lowest"):
+        changed(impulse(), "equalizer", lowest=4000.0)
+
+
+def test_a_room_falls_by_60_db_in_its_time_and_has_its_level() -> None:
+    y = changed(impulse(), "room", shortest=0.4, longest=0.4, low=-10.0, high=-10.0)[:, 0]
+    assert (y[:, :1000].abs() < 1e-6).all() and (y[:, 1000] - 1).abs().max() < 1e-5
+    tail = y[:, 1001:].square()
+    np.testing.assert_allclose(10 * tail.sum(1).log10(), -10, atol=0.1)
+    early, late = tail[:, :400].mean(), tail[:, 1600:2000].mean()
+    assert float(10 * (early / late).log10()) == pytest.approx(30, abs=1)  # 0.2 s later
+
+
+@pytest.mark.parametrize(("name", "fields"), [("gaussian_noise", {"low": 30.0, "high": 20.0}), ("room", {"low": 0.0})])
+def test_ranges_are_in_order(name: str, fields: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="exchange"):
+        Augmentation.model_validate({"type": name, **fields})
