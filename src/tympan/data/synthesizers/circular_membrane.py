@@ -65,8 +65,12 @@ class CircularMembrane(ClosedForm):
         return self.f0({"diameter": ends(self.diameter)[0]}, self.fastest())
 
     def references(self, example: Example) -> dict[str, Values]:
+<<<<<<< HEAD
         """The diameter by inverting the pitch, and that pitch: who knows them is told tension, density and decay, which
         a model is not."""
+=======
+        """The diameter by inverting the pitch: it is told tension, density and decay, which a model is not."""
+>>>>>>> pitch
         values = example.values
         ratios = bessel_zeros(*self.modes) / bessel_zeros(1, 1)[0, 0]
         if self.convention == "physical":
@@ -75,5 +79,4 @@ class CircularMembrane(ClosedForm):
         else:
             weights, loss = np.ones_like(ratios), upstream.decay_rate(values["decay_time"])
         heard = fundamental(example.waveform.mean(0), self.sample_rate, ratios.ravel(), weights.ravel(), float(loss))
-        diameter = self.f0({"diameter": 1.0}, self.speed(values)) / heard
-        return {"closed_form_inverse": {"diameter": diameter, "f0": heard}}
+        return {"closed_form_inverse": {"diameter": self.f0({"diameter": 1.0}, self.speed(values)) / heard}}
