@@ -341,3 +341,10 @@ def test_an_agent_of_wandb_drives_a_training(tmp_path: Path, form: str) -> None:
 def test_without_an_agent_short_names_are_no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_SWEEP_ID", raising=False)
     assert agent.overrides(["--model.width=3", "lr=1"]) == ["model.width=3", "lr=1"]
+
+
+def test_the_sweep_of_the_readme_fits_its_configuration() -> None:
+    configs = Path(__file__).parents[2] / "configs"
+    sweep = Sweep(configs / "drum_diameter.yaml", configs / "sweeps" / "crepe.yaml")
+    assert sweep.goal.name == "val_mae"
+    assert len(sweep.space.parameters) == 5

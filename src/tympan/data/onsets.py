@@ -9,7 +9,7 @@ _BANDS = 24  # to an octave at most; below, single bins
 _LOWEST = 27.5  # Hz
 _BEFORE, _AFTER = 0.10, 0.03  # seconds around a peak over which it must stand out
 _REFRACTORY = 0.03  # seconds between two strokes at least
-_RANGE = 50.0  # dB below the loudest band of the recording, where levels end
+_RANGE = 60.0  # dB below the loudest band of the recording, where levels end
 _QUIET, _ABOVE = 0.05, 10.0  # and dB above this quantile of a band's own level: what is softer is noise
 
 

@@ -18,7 +18,7 @@ _RATE = 100.0  # Hz
 class Tone(Synthesizer):
     """Steady tones: the Fourier series of a waveshape below half the sample rate.
 
-    The values are `f0`, the pitch (Hz), and `course`, the same 100 times a second, for targets over time.
+    The values are `f0`, the pitch (Hz), and `pitch`, the same 100 times a second, for targets over time.
     """
 
     waveshape: Literal["saw", "sine", "square", "triangle"] = "sine"
@@ -36,15 +36,15 @@ class Tone(Synthesizer):
 
     @property
     def units(self) -> dict[str, str]:
-        return {"f0": "Hz", "course": "Hz"}
+        return {"f0": "Hz", "pitch": "Hz"}
 
     @property
     def rates(self) -> dict[str, float]:
-        return {"course": _RATE}
+        return {"pitch": _RATE}
 
     def parameters(self, rng: np.random.Generator, index: int) -> dict[str, Any]:
         f0 = draw(rng, self.f0)
-        return {"f0": f0, "course": np.full(frames_within(self.audio.duration, _RATE), f0)}
+        return {"f0": f0, "pitch": np.full(frames_within(self.audio.duration, _RATE), f0)}
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
         f0 = parameters["f0"]

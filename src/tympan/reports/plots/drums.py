@@ -58,7 +58,7 @@ def _gallery(
     overlaps = shared / (sizes.prod(2).sum(1) - shared)
     chosen = []
     for rank, i in ranked(overlaps):
-        sizes_of = ", ".join(f"{t:.3g} → {s:.3g}" for t, s in zip(truth[i], said[i], strict=True))
+        sizes_of = "\n".join(f"{t:.3g} → {s:.3g}" for t, s in zip(truth[i], said[i], strict=True))
         chosen.append(Pair(f"{rank}, {overlaps[i]:.1%}\n{sizes_of}", *pairs[i]))
     return gallery(
         f"drums-{title}",

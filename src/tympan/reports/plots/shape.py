@@ -44,7 +44,7 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     def histogram(axes: Any) -> None:
         axes.stairs(counts, edges, fill=True, color=MODEL, alpha=0.55)
         axes.axvline(mean, color=OTHER, linewidth=1.5, linestyle="--")
-        axes.set(xlabel=f"overlap of {output}", ylabel="answers", xlim=(max(edges[counts.argmax()] - 0.4, 0), 1))
+        axes.set(xlabel=f"overlap of {output}", ylabel="answers", xlim=(edges[np.flatnonzero(counts)[0]], 1))
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{output}: mean overlap {mean:.1%}")
@@ -100,8 +100,7 @@ def ranked(scores: Float[np.ndarray, "answers"], higher: bool = True) -> list[tu
 
 def gallery(name: str, caption: str, alt: str, pairs: Sequence[Pair]) -> Plot:
     """Pairs of outlines in rows of three, each as large as its cell, and their corners as the table."""
-    wide = min(len(pairs), EACH)
-    high = -(-len(pairs) // wide)
+    high = -(-len(pairs) // EACH)
     table: dict[str, list[Any]] = {"pair": [], "title": [], "outline": [], "x": [], "y": []}
     for number, pair in enumerate(pairs, 1):
         for outline, v in (("truth", pair.truth), ("answer", pair.said)):
@@ -111,7 +110,7 @@ def gallery(name: str, caption: str, alt: str, pairs: Sequence[Pair]) -> Plot:
 
     def paint(axes: Any) -> None:
         for number, pair in enumerate(pairs):
-            row, column = divmod(number, wide)
+            row, column = divmod(number, EACH)
             both = np.concatenate([pair.truth, pair.said])
             size = max(float(np.ptp(both, 0).max()), 1e-12)
             place = np.array([column, -row * 1.2]) * _CELL - (both.min(0) + both.max(0)) / 2 / size
@@ -123,11 +122,11 @@ def gallery(name: str, caption: str, alt: str, pairs: Sequence[Pair]) -> Plot:
             axes.text(
                 column * _CELL, -row * 1.2 * _CELL + 0.55, pair.title, ha="center", va="bottom", color=INK, fontsize=9
             )
-        axes.set(aspect="equal", xlim=(-0.6, (wide - 1) * _CELL + 0.6), ylim=(-(high - 1) * 1.2 * _CELL - 0.6, 0.75))
+        axes.set(aspect="equal", xlim=(-0.6, (EACH - 1) * _CELL + 0.6), ylim=(-(high - 1) * 1.2 * _CELL - 0.6, 0.9))
         axes.axis("off")
         axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), labelcolor=MUTED)
 
-    return plot(name, caption, alt, table, paint, (1.8 * wide, 0.5 + 2.1 * high))
+    return plot(name, caption, alt, table, paint, (1.8 * EACH, 0.5 + 2.1 * high))
 
 
 def _closed(v: Float[np.ndarray, "corners 2"]) -> Float[np.ndarray, "points 2"]:
