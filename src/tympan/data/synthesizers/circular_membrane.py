@@ -65,12 +65,7 @@ class CircularMembrane(ClosedForm):
         return self.f0({"diameter": ends(self.diameter)[0]}, self.fastest())
 
     def references(self, example: Example) -> dict[str, Values]:
-<<<<<<< HEAD
-        """The diameter by inverting the pitch, and that pitch: who knows them is told tension, density and decay, which
-        a model is not."""
-=======
         """The diameter by inverting the pitch: it is told tension, density and decay, which a model is not."""
->>>>>>> pitch
         values = example.values
         ratios = bessel_zeros(*self.modes) / bessel_zeros(1, 1)[0, 0]
         if self.convention == "physical":
