@@ -1,7 +1,7 @@
 """A run's folder -> one self-contained page, and a CSV file beside every plot on it."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from ..data import storage
 from . import examples, facts, figures
-from .plots import Plot, curves, draw, drums, spread
+from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
 _COLUMNS = ("output", "truth", "prediction", "truth_label", "label", "probabilities", "space", "unit")
 _OF_TIME = ("id", "time", "repeat")
+_BESIDE = ("group", "beside")
 
 
 def write(folder: str | Path) -> Path:
@@ -50,6 +51,8 @@ def write(folder: str | Path) -> Path:
         return [(plot := _save(report, one), Markup(plot.svg)) for one in plots]
 
     headlines = figures.headlines(metrics[part], facts.PARTS.get(part, part)) if part else []
+    judged = metrics[part]["model"] if part else {}
+    pitches = {output for output, figures in judged.items() if "raw_pitch_accuracy" in figures}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((Path(__file__).parent / "template.html").read_text(encoding="utf-8"))
     page = template.render(
@@ -61,7 +64,9 @@ def write(folder: str | Path) -> Path:
             figures.tables(split, metrics[split], split == part, [line["output"] for line in headlines])
             for split in sorted(metrics, key=lambda s: s != part)
         ],
-        predictions={o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part).items()},
+        predictions={
+            o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part, pitches).items()
+        },
         curves=saved(_curves(members, _units(metrics))),
         worst=worst,
         examples=[(one, Markup(one.spectrogram.svg), saved(one.courses)) for one in worst.examples],
@@ -79,13 +84,13 @@ def write(folder: str | Path) -> Path:
     return report / "index.html"
 
 
-def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
-    """The plots of every output predicted in one part."""
+def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, list[Plot]]:
+    """The plots of every output predicted in one part; of pitches in cents."""
     if not path.is_file():
         return {}
     there = set(pq.read_schema(path).names)
     rows = pq.read_table(
-        path, columns=[c for c in (*_COLUMNS, *_OF_TIME) if c in there], filters=[("split", "=", part)]
+        path, columns=[c for c in (*_COLUMNS, *_OF_TIME, *_BESIDE) if c in there], filters=[("split", "=", part)]
     )
     output = np.asarray(rows["output"].to_pylist(), object)
     plots, quantities = {}, {}
@@ -104,11 +109,21 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
             columns |= {c: np.array([*own[c].to_pylist(), None], object)[:-1] for c in _COLUMNS[3:5] if c in there}
             if "probabilities" in there:
                 columns["probability"] = np.array([max(p) for p in own["probabilities"].to_pylist()])
-        if found := draw(space, name, of_unit or "", columns):
+        if found := draw("pitch" if name in pitches else space, name, of_unit or "", columns):
             plots[name] = found
         if space == "real" and not over_time:
             quantities[name] = columns
+            error = columns["prediction"] - columns["truth"]
+            if "beside" in there and (more := conditions.draw(name, of_unit or "", error, *_beside(own))):
+                plots[name] = [*plots.get(name, []), *more]
     return plots | drums.draw(quantities)
+
+
+def _beside(rows: pa.Table) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The group of each answer, and what else is known of it."""
+    told = [dict(own or ()) for own in rows["beside"].to_pylist()]
+    names = list(dict.fromkeys(name for own in told for name in own))
+    return rows["group"].to_pylist(), {name: np.array([own.get(name, np.nan) for own in told]) for name in names}
 
 
 def _curves(members: Sequence[Path], units: Mapping[str, str]) -> list[Plot]:
