@@ -17,8 +17,11 @@ from optuna.trial import TrialState
 from rich.console import Console
 from ruamel.yaml import YAML
 from transformers import TrainerControl, TrainerState, TrainingArguments
+from typer.testing import CliRunner
 
 from runs_helpers import write
+from tympan.cli import app
+from tympan.component import AssumptionWarning
 from tympan.runs import agent, trials
 from tympan.runs.configuration import ConfigurationError, load, read
 from tympan.runs.parameter import Parameter
@@ -210,6 +213,18 @@ def test_the_best_of_several_trainings_is_no_figure_of_a_trial(tmp_path: Path, s
     config = write(tmp_path / "run.yaml", **sections)
     with pytest.raises(ConfigurationError, match="one training"):
         Sweep(config, file(tmp_path / "space.yaml"))
+
+
+def test_a_goal_that_seeks_the_worst_is_told(tmp_path: Path) -> None:
+    with pytest.warns(AssumptionWarning, match="goal: maximize"):
+        plan(tmp_path, {"metric": {"name": "val_pearson"}})
+
+
+def test_a_sweep_without_a_figure_ends_with_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imitated(monkeypatch, lambda run: math.nan)
+    sweep = plan(tmp_path)
+    arguments = ["sweep", str(sweep.config), str(sweep.file), "--trials", "1", "--out", str(sweep.out)]
+    assert CliRunner().invoke(app, arguments).exit_code == 1
 
 
 def test_a_name_leads_to_no_other_folder(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from ..component import did_you_mean
+from ..component import assume, did_you_mean
 from ..data import storage
 from .configuration import ConfigurationError, load, read
 from .monitor import monitored
 from .resolved import dump
 from .run import Run
 from .space import Goal, Space
+
+_BETTER = {"maximize": "better: write `goal: maximize`", "minimize": "worse: write `goal: minimize`"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Sweep:
                 f"{self.file}: metric.name: {goal.name} is not computed in validation; one of: {', '.join(figures)}"
                 f"{did_you_mean(goal.name, list(figures))}"
             )
+        if goal.goal != (better := "maximize" if figures[goal.name] else "minimize"):
+            assume(f"{self.file}: the sweep is to {goal.goal} {goal.name}, of which more is {_BETTER[better]}")
         if run.split.validation == "none":
             raise ConfigurationError(f"{self.config}: split.validation: none leaves nothing to choose by; keep a part")
         if len(run.seeds) > 1 or run.split.folds:
