@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import buckets
+import crepe
 import grids
 import numpy as np
 import soundfile
@@ -252,7 +253,8 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     """Print the table, keep it as JSON, and put it into the README between its marks."""
     torch.set_num_threads(1)
-    timed = {**features(), **synthesis(), **decoding(), **files(), **curves(), **wavenet.generation(best)}
+    timed = {**features(), **synthesis(), **decoding(), **files(), **curves()}
+    timed |= {**wavenet.generation(best), **crepe.hearing(best)}
     rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
     rows |= polygons()
     rows |= grids.measured(best)

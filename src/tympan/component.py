@@ -40,6 +40,12 @@ def did_you_mean(word: str, choices: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def called(thing: Any) -> str:
+    """`my_file.MyNet`: the name of a function, of a class, or of the class of an object."""
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 trusted: ContextVar[frozenset[str] | None] = ContextVar("trusted", default=None)
 """While an artifact that somebody sent is read: the only dotted paths that may be imported; `None` is any."""
 
@@ -116,6 +122,8 @@ class Component(Section, ABC):
             path, _, attribute = name.rpartition(".")
             if not attribute[:1].isupper():
                 path, attribute = name, ""
+            if "" not in sys.path:  # the working folder, where a file of the user's own may lie; last, to hide nothing
+                sys.path.append("")
         elif name in files:
             path, attribute = files[name][0], ""
         elif name in cls.words():

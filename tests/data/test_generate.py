@@ -227,6 +227,20 @@ def test_entries_that_are_not_there_are_refused(folder, tmp_path, only, told):
     assert contents(copy) == contents(folder)
 
 
+def test_a_file_is_no_folder_to_fill(tmp_path):
+    (tmp_path / "run.yaml").write_text("data: tone")
+    with pytest.raises(ValueError, match=r"run\.yaml is a file, not a folder"):
+        generate(source(), tmp_path / "run.yaml")
+
+
+def test_folders_of_others_are_no_leftovers(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    left = copy / ".tmp-elsewhere-1-abcd.unpacked"
+    left.mkdir()
+    generate(source(), copy)
+    assert left.is_dir()
+
+
 def test_entries_of_no_complete_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match="generate all of it first"):
         generate(source(), tmp_path / "new", only=[1])

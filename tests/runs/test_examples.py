@@ -261,7 +261,9 @@ def test_every_example_follows_the_schema(path: Path) -> None:
         assert json.loads(path.read_text(encoding="utf-8")) == RAW[path], "JSON, not YAML that looks like it"
 
 
-@pytest.mark.parametrize("path", sorted(p for p in CONFIGS.iterdir() if p.is_file() and p.stem != "run.schema"), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted(p for p in CONFIGS.iterdir() if p.is_file() and p.stem != "run.schema"), ids=lambda p: p.name
+)
 def test_a_resolved_configuration_can_be_read_again(path: Path, tmp_path: Path) -> None:
     run = load(path)
     (tmp_path / "run.yaml").write_text(dump(run), encoding="utf-8")

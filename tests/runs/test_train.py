@@ -52,7 +52,11 @@ def test_everything_that_was_made_is_where_the_result_says(result: Result) -> No
 def test_the_table_has_baselines_and_references_beside_the_model(result: Result) -> None:
     assert set(result.metrics) == {"validation", "test"}
     who = result.metrics["test"]
-    assert set(who) == {"model", "baseline/mean", "baseline/ridge", "reference/closed_form_inverse"}
+    assert set(who) == {
+        "model",
+        *(f"baseline/{b}" for b in ("mean", "ridge", "ridge_on_peaks")),
+        "reference/closed_form_inverse",
+    }
     figure = who["model"]["diameter"]["mae"]
     assert figure["unit"] == "m"
     assert figure["n"] == 5

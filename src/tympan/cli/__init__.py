@@ -42,8 +42,6 @@ def main() -> None:
             plain(message, category, *place)
 
     warnings.showwarning = show
-    if "" not in sys.path:  # as `python -m tympan` has it: a component of the user's own may lie in the working folder
-        sys.path.append("")
     try:
         app()
     except (ValueError, OSError) as error:

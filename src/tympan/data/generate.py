@@ -94,13 +94,16 @@ def local(out: str | Path, workers: int) -> Path:
     """The folder to fill.
 
     Raises:
-        ValueError: it is not on this machine, or nobody is to fill it.
+        ValueError: it is not on this machine, is a file, or nobody is to fill it.
     """
     if storage.is_remote(out):
         raise ValueError(f"{out} is not a local folder; write to one, then copy it")
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
-    return storage.local_path(out)
+    folder = storage.local_path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, not a folder; name another one")
+    return folder
 
 
 def spread(one: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:

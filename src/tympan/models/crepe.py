@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..signals import Length, Signal, samples
 from . import Model, _crepe_weights
+from ._crepe_spectra import Spectra
 
 _CAPACITY = {"tiny": 4, "small": 8, "medium": 16, "large": 24, "full": 32}
 _FILTERS = (32, 4, 4, 4, 8, 16)  # times the capacity
@@ -112,6 +113,7 @@ class _Network(nn.Module):
     def __init__(self, channels: int, filters: list[int], dropout: float, hop: int | None) -> None:
         super().__init__()
         self.hop = hop
+        self.spectra = Spectra()
         self.layers = nn.Sequential()
         for before, after, width, stride in zip((channels, *filters), filters, _WIDTHS, _STRIDES, strict=False):
             # Of an even kernel's padding, one frame more is behind than before, as in kac_prediction; CREPE proper has
@@ -128,12 +130,18 @@ class _Network(nn.Module):
         self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch width embedded"]:
         if self.hop is None:
-            return self.layers(x)
+            return self._heard(x)
         x = windows(x, self.hop, self.frames(x.shape[2]))
-        # Few windows at once stay in the processor's cache; training normalises all of them together.
-        parts = x.flatten(0, 1).split(len(x) * x.shape[1] if self.training else _AT_ONCE)
-        y = torch.cat([self.layers(part) for part in parts])
+        y = self._heard(x.flatten(0, 1))
         return y.transpose(1, 2).flatten(1).unflatten(0, x.shape[:2]).transpose(1, 2)
+
+    def _heard(self, x: Float[Tensor, "windows channels samples"]) -> Float[Tensor, "windows filters embedded"]:
+        if self.spectra.can(self.layers, x):
+            return self.spectra(self.layers, x)
+        if self.training:  # normalises all windows together
+            self.spectra.forget()
+            return self.layers(x)
+        return torch.cat([self.layers(part) for part in x.split(_AT_ONCE)])  # which stay in the processor's cache
 
     def frames(self, length: int) -> int:
         """Frames of the embedding of so many samples."""

@@ -10,7 +10,9 @@ from ..serving.artifact import Artifact
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
 
 
-def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str]) -> str:
+def card(
+    artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str], use: str = ""
+) -> str:
     """The card as Markdown.
 
     Args:
@@ -18,6 +20,7 @@ def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: 
         metrics: what metrics.json holds.
         configuration_text: the resolved configuration, YAML.
         notes: sentences on the split that a reader must know.
+        use: how to use it, in Markdown; by default how any artifact is used.
     """
     configuration = YAML(typ="safe").load(configuration_text) or {}
     config = artifact.config
@@ -31,7 +34,7 @@ def card(artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: 
         "## How it was trained\n\n" + _trained(artifact, configuration, notes),
         "## Results\n\n" + _results(metrics),
         "## Limits\n\n" + _limits(configuration, metrics),
-        "## How to use it\n\n" + _USE,
+        "## How to use it\n\n" + (use or _USE),
     ]
     if configuration_text:
         sections.append(f"## Configuration\n\n```yaml\n{configuration_text.rstrip()}\n```")

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from ..data import storage
 from . import examples, facts, figures
-from .plots import Plot, curves, draw, drums, spread
+from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
 _COLUMNS = ("output", "truth", "prediction", "truth_label", "label", "probabilities", "space", "unit")
 _OF_TIME = ("id", "time", "repeat")
+_BESIDE = ("group", "beside")
 
 
 def write(folder: str | Path) -> Path:
@@ -89,7 +90,7 @@ def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, li
         return {}
     there = set(pq.read_schema(path).names)
     rows = pq.read_table(
-        path, columns=[c for c in (*_COLUMNS, *_OF_TIME) if c in there], filters=[("split", "=", part)]
+        path, columns=[c for c in (*_COLUMNS, *_OF_TIME, *_BESIDE) if c in there], filters=[("split", "=", part)]
     )
     output = np.asarray(rows["output"].to_pylist(), object)
     plots, quantities = {}, {}
@@ -112,7 +113,17 @@ def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, li
             plots[name] = found
         if space == "real" and not over_time:
             quantities[name] = columns
+            error = columns["prediction"] - columns["truth"]
+            if "beside" in there and (more := conditions.draw(name, of_unit or "", error, *_beside(own))):
+                plots[name] = [*plots.get(name, []), *more]
     return plots | drums.draw(quantities)
+
+
+def _beside(rows: pa.Table) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The group of each answer, and what else is known of it."""
+    told = [dict(own or ()) for own in rows["beside"].to_pylist()]
+    names = list(dict.fromkeys(name for own in told for name in own))
+    return rows["group"].to_pylist(), {name: np.array([own.get(name, np.nan) for own in told]) for name in names}
 
 
 def _curves(members: Sequence[Path], units: Mapping[str, str]) -> list[Plot]:

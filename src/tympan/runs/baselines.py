@@ -23,12 +23,14 @@ from ..representation import Representation
 from ..serving.artifact import Artifact
 from ..serving.listening import Waveform
 from . import over_time
+from .spectral_peaks import NUMBERS, spectral_peaks
 
 Answer = Callable[[np.ndarray], dict[str, np.ndarray]]
 """What `Ears` heard of one recording -> `{output: (values, frames)}` in the outputs' own units; a constant has 1 frame.
 """
 Statistics = Float[np.ndarray, "recordings statistics"]
 
+_DRAWN = ("real", "shape")  # spaces through which a ridge draws a line
 _RIDGE = tuple(np.logspace(-3, 4, 15))
 _LOGISTIC = (0.001, 0.01, 0.1, 1.0)  # inverse regularisation, chosen by folds of groups within the training part
 
@@ -61,10 +63,17 @@ class Pool:
         deviation = masked_mean((x - mean[:, :, None]) ** 2, real).sqrt()
         return torch.cat([mean, deviation], 1).mean(0).cpu().numpy()
 
+    def peaks(self, waveform: Waveform) -> Float[np.ndarray, "numbers"]:
+        """The spectral peaks of one recording, averaged over the windows heard."""
+        rate, highest = float(self.audio.sample_rate), (self.representation.heard.rate or 0.0) / 2
+        clips = [waveform[:, s : s + self.audio.samples] for s in self.audio.starts(waveform)]
+        return np.mean([spectral_peaks(clip, rate, highest) for clip in clips], 0)
+
 
 class Ears:
-    """What baselines hear of a recording for each target: pooled features `(statistics,)` for one value per clip, the
-    course of loudness and MFCC `(features, frames)` for a real signal, and nothing for what they answer by heart."""
+    """What baselines hear of a recording for each target: for one value per clip pooled features `(statistics,)`, which
+    end with spectral peaks for a quantity or an outline; the course of loudness and MFCC `(features, frames)` for a
+    real signal, and nothing for what they answer by heart."""
 
     def __init__(self, artifact: Artifact, targets: Mapping[str, Target]) -> None:
         self.targets = targets
@@ -75,10 +84,12 @@ class Ears:
     def __call__(self, waveform: Waveform, frames: Mapping[str, int]) -> dict[str, np.ndarray]:
         """What is heard for each target, of as many frames as it has."""
         pooled = self.pool(waveform) if self.pool else np.empty(0)
+        drawn = {name for name, target in self.targets.items() if not target.rate and target.space in _DRAWN}
+        peaked = np.concatenate([pooled, self.pool.peaks(waveform)]) if self.pool and drawn else pooled
         return {
             name: course(waveform, frames[name])
             if target.rate and (course := self.courses.get(target.rate))
-            else pooled
+            else (peaked if name in drawn else pooled)
             for name, target in self.targets.items()
         }
 
@@ -97,7 +108,7 @@ def fit(
     if target.space == "shape":
         middle = torch.stack(list(encoded)).nanmean(0)
         fixed = {name: value[0] for name, value in target.decode(middle[None]).items()}
-        return {"mean": lambda _: fixed, "ridge": _ridge(target, encoded, np.stack(heard))}
+        return {"mean": lambda _: fixed, **_ridges(target, encoded, heard)}
     truth = [{name: value[0, 0] for name, value in target.truth(e[None]).items()} for e in encoded]
     if target.space != "real":
         columns = {name: np.concatenate([t[name] for t in truth]) for name in target.outputs}
@@ -107,7 +118,7 @@ def fit(
     answers = {"mean": _constant({name: [float(np.nanmean(v))] for name, v in columns.items()})}
     if target.rate:
         return {**answers, **over_time.fit(target, truth, heard, groups)}
-    return {**answers, "ridge": _ridge(target, encoded, np.stack(heard))}
+    return {**answers, **_ridges(target, encoded, heard)}
 
 
 def _shares(
@@ -136,7 +147,14 @@ def _constant(values: dict[str, list[float]]) -> Answer:
     return lambda _: fixed
 
 
-def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) -> Answer:
+def _ridges(target: Target, encoded: Sequence[Tensor], heard: Sequence[np.ndarray]) -> dict[str, Answer]:
+    """A line through pooled features, and one through the spectral peaks behind them."""
+    parts = {"ridge": slice(-NUMBERS), "ridge_on_peaks": slice(-NUMBERS, None)}
+    return {name: _ridge(target, encoded, np.stack(heard), part) for name, part in parts.items()}
+
+
+def _ridge(target: Target, encoded: Sequence[Tensor], heard: Statistics, part: slice) -> Answer:
+    statistics = heard[:, part]
     # A line is drawn through what the network sees, but through the quantities where it sees levels or bins; of a pitch
     # through their logarithms.
     levels, log = target.loss_space is not None, getattr(target, "scale", "") == "log"
@@ -153,7 +171,7 @@ def _ridge(target: Target, encoded: Sequence[Tensor], statistics: Statistics) ->
     def answer(x: np.ndarray) -> dict[str, np.ndarray]:
         said = torch.empty(y.shape[1], 1)
         for columns, model in models:
-            said[columns, 0] = torch.from_numpy(model.predict(x[None]).ravel()).float()
+            said[columns, 0] = torch.from_numpy(model.predict(x[None, part]).ravel()).float()
         if levels:
             said = said.exp() if log else said
             return {name: value[None].numpy() for name, value in zip(target.outputs, said, strict=True)}

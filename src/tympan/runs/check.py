@@ -15,6 +15,7 @@ from ..data import Example, Source
 from ..data.audio import TooLong
 from ..data.table import some
 from ..signals import Signal
+from .audible import unheard
 from .parts import count
 from .prepare import prepare
 from .run import Run
@@ -69,6 +70,7 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     parts = run.divide()
     prepared = prepare(run, parts[0])
     pipeline = prepared.pipeline()
+    found.remarks += unheard(prepared)
     found.shapes = {"sound": source.audio, "features": pipeline.represented, "embedding": pipeline.embedded}
     found.model = pipeline.explained
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}

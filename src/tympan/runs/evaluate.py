@@ -16,7 +16,7 @@ from ..signals import frames_within
 from . import baselines
 from .prepare import Prepared
 from .references import References
-from .said import Said, said_of
+from .said import Said, beside_of, said_of
 from .shuffled import Permuted, Recording, Shuffled
 
 Decoded = Mapping[str, np.ndarray]
@@ -161,6 +161,8 @@ class _Scoring:
         if "corpus" in example.groups:
             result.corpora[example.id] = example.groups["corpus"]
         clusters = run.clusters_of(example)
+        asked = {column for output in run.outputs.values() for column in output.target.outputs}
+        beside = beside_of(example.values, self.prepared.source.units, asked)
         for name, output in run.outputs.items():
             target, frames, truth = output.target, sizes[name], truths[name]
             frames_heard = heard[name][None, :, :frames]
@@ -179,7 +181,7 @@ class _Scoring:
             for who, decoded in said.items():
                 self._add(who, name, output, example, _lengthened(decoded, frames), truth)
             shared = run.group_of(example), tuple(clusters.items())
-            result.predictions += said_of(target, example.id, *shared, said["model"], truth)
+            result.predictions += said_of(target, example.id, *shared, said["model"], truth, beside)
             if target.rate and target.space == "real":
                 of = Recording(example.id, tuple(clusters.values()), example.groups.get("song", example.id),
                                example.groups.get("corpus", ""), truth,

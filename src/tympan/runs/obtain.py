@@ -2,6 +2,7 @@
 
 from ..data import storage
 from ..data.datasets.obtained import Obtained
+from ..data.reshaped import Reshaped
 from ..features import Feature
 from .run import Run
 from .transform import brief, transform
@@ -35,5 +36,6 @@ def told(run: Run) -> list[str]:
 
 
 def _obtained(run: Run) -> list[Obtained]:
-    every = (run.data, *(corpus for corpus, _ in run.data.corpora.values()))
+    data = run.data.data if isinstance(run.data, Reshaped) else run.data
+    every = (data, *(corpus for corpus, _ in run.data.corpora.values()))
     return [source for source in every if isinstance(source, Obtained)]

@@ -1,7 +1,7 @@
 """What was said of one output of one recording, and the table of predictions that is made of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class Said:
     """The names of the classes, where it is one of several."""
     clusters: tuple[tuple[str, str], ...] = ()
     """The recording's group of each kind that intervals draw, for a target with a rate."""
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """What else the source knows of the recording, by name and unit; of targets without a rate."""
 
     @property
     def times(self) -> Float[np.ndarray, "frames"]:
@@ -53,15 +55,26 @@ def said_of(
     clusters: tuple[tuple[str, str], ...],
     answer: Mapping[str, Float[np.ndarray, "values frames"]],
     truth: Mapping[str, Float[np.ndarray, "1 frames"]],
+    beside: Mapping[str, float],
 ) -> list[Said]:
     """What was said of one recording, for each output of a target."""
     classes = target.signal(1.0).channels if target.space == "class" else ()
     kept = clusters if target.rate else ()
-    unit, what = target.unit, (target.rate, classes, kept)
+    unit, what = target.unit, (target.rate, classes, kept, {} if target.rate else beside)
     return [
         Said(id, group, output, target.space, unit[output], truth[output][0], answer[output], *what)
         for output in target.outputs
     ]
+
+
+def beside_of(values: Mapping[str, Any], units: Mapping[str, str], asked: Collection[str]) -> dict[str, float]:
+    """The numbers that are known of a recording and not asked of the model, `{strike_theta (rad): 0.3}`."""
+    numbers = {
+        name: float(value)
+        for name, value in values.items()
+        if name not in asked and isinstance(value, int | float | np.number) and np.isfinite(value)
+    }
+    return {f"{name} ({u})" if (u := units.get(name, "")) not in ("", "1") else name: x for name, x in numbers.items()}
 
 
 def table(said: Sequence[Said]) -> pa.Table:
@@ -88,6 +101,9 @@ def table(said: Sequence[Said]) -> pa.Table:
         "space": text([one.space for one in said]),
         "unit": text([one.unit for one in said]),
     }
+    if any(one.beside for one in said):  # once for each recording, in its first row
+        firsts = [[list(one.beside.items()), *[None] * (n - 1)][:n] for one, n in zip(said, sizes, strict=True)]
+        columns["beside"] = pa.array([x for own in firsts for x in own], pa.map_(pa.string(), pa.float64()))
     kinds = list(dict.fromkeys(kind for one in said for kind, _ in one.clusters))
     if kinds:
         columns["clusters"] = text(

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..data import storage
 from ..pipeline import Part
 from ..reports import card, page
-from ..serving.artifact import Artifact
+from ..serving.artifact import WEIGHTS_ALONE, Artifact
 from . import folder as folders
 from . import worst
 from .evaluate import Evaluation, evaluate
+from .export import USE
 from .metrics import Metrics, write
 from .prepare import Prepared
 
@@ -34,5 +36,10 @@ def publish(folder: Path, artifact: Artifact, metrics: Metrics) -> None:
     told = folders.summary(folder)
     resolved = (folder / "run.yaml").read_text(encoding="utf-8")
     notes = [*told.get("alarms", []), *told["notes"]]
-    artifact.describe(folder / "model", card.card(artifact, metrics, resolved, notes))
+    alone = (folder / "model" / WEIGHTS_ALONE).is_file()
+    text = card.card(artifact, metrics, resolved, notes, USE if alone else "")
+    if alone:
+        storage.write_text(folder / "model" / "README.md", text)
+    else:
+        artifact.describe(folder / "model", text)
     page.write(folder)

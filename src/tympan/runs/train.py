@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +17,15 @@ from ..data import cache, storage
 from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
-from ..serving.artifact import Artifact
 from . import dry, obtain, probe
 from . import folder as folders
 from . import parts as parts_of
 from .again import named_parts
+from .audible import unheard
 from .checkpoint import last_checkpoint
 from .configuration import load
 from .evaluate import Evaluation
+from .export import export
 from .finetune import judged
 from .metrics import Metrics, pool, write
 from .prepare import prepare
@@ -52,6 +53,8 @@ class Result:
     """The best checkpoint; `None` for a run over several folds or seeds, whose members have their own."""
     alarms: tuple[str, ...] = ()
     """Why the figures are not fair; empty where they are."""
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """The loss of training, validation and test at the best checkpoint, by part; of several trainings the means."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,9 @@ def _result(folder: Path, metrics: Metrics, members: Sequence[_Member], names: S
     paths |= {name: folder / name for name in names}
     status = "stopped" if any(m.trained.stopped_early for m in members) else "complete"
     alarms = tuple(dict.fromkeys(alarm for m in members for alarm in m.alarms))
-    return Result(status, folder, metrics, paths, None if names else first.best, alarms)
+    said = [m.trained.losses | ({"test": m.found["test"].loss} if "test" in m.found else {}) for m in members]
+    losses = {part: sum(one[part] for one in said) / len(said) for part in said[0]}
+    return Result(status, folder, metrics, paths, None if names else first.best, alarms, losses)
 
 
 def resume(folder: str | Path, *, console: Console | None = None) -> Result:
@@ -215,7 +220,7 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
     alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
-    notes = [*doubts, *notes]
+    notes = [*doubts, *unheard(prepared), *notes]
     clock.append(time.time())
     told = prepared.run.model_dump(mode="json")
     trained = fit(prepared, folder, way.console, way.title, told, way.checkpoint, way.callbacks)
@@ -229,8 +234,7 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
         split=kept.get("sha256"),
         losses=trained.losses,
     )
-    artifact.save(folder / "model")
-    artifact = Artifact.load(folder / "model", trust=run.elsewhere)
+    artifact = export(artifact, folder / "model", run)
     if way.dry_run:
         dry.same(prepared, trained, artifact)
     artifact.pipeline.to(way.chosen)

@@ -25,6 +25,9 @@ from ..signals import frames_within
 from .listening import Listening, Waveform
 from .stitch import apart, stitch
 
+WEIGHTS_ALONE = "weights.safetensors"
+"""What is kept of a run that no config.json can describe."""
+
 
 class Config(Section):
     """config.json: everything that builds the pipeline, and where it came from."""
@@ -69,6 +72,12 @@ class Artifact:
         path = path / "model" if (path / "model" / "config.json").is_file() else path
         file = path / "config.json"
         if not file.is_file():
+            for weights in (path / WEIGHTS_ALONE, path / "model" / WEIGHTS_ALONE):
+                if weights.is_file():
+                    raise ValueError(
+                        f"{weights}: weights alone, which no file says how to use: the run had a module or a function "
+                        "of Python's own; README.md beside them says what to do"
+                    )
             raise FileNotFoundError(
                 f"{folder}: holds no artifact (config.json) and no run that ended (model/config.json)"
             )

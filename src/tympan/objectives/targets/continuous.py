@@ -20,7 +20,7 @@ class Continuous(Target):
 
     space = "real"
     default_loss = "mse"
-    default_metrics = ("mse", "mae", "r2", "pearson")
+    default_metrics = ("mse", "mae", "r2", "pearson", "spearman")
     metrics_over_time = ("rmse", "mae", "pearson", "ccc")
 
     quantities: dict[str, str] = Field(min_length=1)

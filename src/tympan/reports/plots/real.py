@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from ..table import numerals
 from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot
@@ -50,13 +51,17 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{output}: residuals, mean {bias}{of_unit}, deviation {spread}{of_unit}")
 
-    r = np.corrcoef(truth, said)[0, 1] if np.ptp(truth) and np.ptp(said) else np.nan
-    correlation = f", correlation {r:.3f}" if np.isfinite(r) else ""
+    varies = np.ptp(truth) and np.ptp(said)
+    pairs = ((truth, said), (rankdata(truth), rankdata(said)))
+    r, ranks = (np.corrcoef(x, y)[0, 1] if varies else np.nan for x, y in pairs)
+    correlation = f", correlation {r:.3f}, of ranks {ranks:.3f}" if varies else ""
+    rank = f" Rank correlation: {ranks:.4f}." if varies else ""
     return [
         plot(
             f"{output}-predicted",
             f"Predicted against true {output}, a dot for each answer; on the dashed line both are equal, above it the "
-            f"answer is too high. Dots that lie flatter than the line are drawn to the mean. {shown}{lost}".strip(),
+            f"answer is too high. Dots that lie flatter than the line are drawn to the mean.{rank} {shown}"
+            f"{lost}".strip(),
             f"Scatter of predicted against true {named}: {len(truth)} points{correlation}, mean absolute error {mae}",
             {"truth": truth[::every].tolist(), "prediction": said[::every].tolist()},
             scatter,
