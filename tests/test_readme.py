@@ -24,6 +24,9 @@ COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for l
 # What makes a training short enough for a test.
 SHORT = {
     "percussion_pitch": ["data.size=12", "logging.worst_examples=0"],
+    "drum_dimensions": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
+    "drum_strike": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
+    "drum_shape": ["training.max_steps=2", "training.batch_size=8"],
     "drum_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "tom_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],

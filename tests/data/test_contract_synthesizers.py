@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -227,13 +228,45 @@ def test_by_the_convention_of_kac_drumset_sounds_are_its_formulas(name, index):
     assert 10 * np.log10((truth**2).sum() / (error**2).sum()) > 120
 
 
-@pytest.mark.parametrize("convention", ["physical", "upstream"])
-def test_closed_form_inverse_finds_the_diameter(convention):
-    source = make("circular_membrane", size=30, duration=0.25, convention=convention)
+@pytest.mark.parametrize(
+    ("name", "convention"),
+    [("circular_membrane", "physical"), ("circular_membrane", "upstream"), ("triangular_membrane", "physical")],
+)
+def test_closed_form_inverse_finds_the_size(name, convention):
+    source = make(name, size=30, duration=0.25, convention=convention)
+    size = UPSTREAM[name][0]
     for i in range(30):
         example = source[i]
         (heard,) = source.references(example).values()
-        assert heard["diameter"] == pytest.approx(example.values["diameter"], rel=0.01)
+        for what in (size, "f0"):
+            assert heard[what] == pytest.approx(example.values[what], rel=0.01)
+
+
+def test_closed_form_inverse_finds_the_sides_of_a_rectangle():
+    source = make("rectangular_membrane", size=20, duration=1.0, sample_rate=4000, seed=3)
+    errors = []
+    for i in range(20):
+        example = source[i]
+        (heard,) = source.references(example).values()
+        assert heard["width"] * heard["height"] == pytest.approx(heard["mean_side"] ** 2)
+        errors.append([heard[what] / example.values[what] - 1 for what in ("mean_side", "aspect_ratio", "f0")])
+    assert np.median(np.abs(errors)) < 1e-4 and np.mean(np.abs(errors) < 0.01) >= 0.9
+
+
+def test_closed_form_inverse_of_a_rectangle_of_one_shape_needs_its_pitch_alone():
+    source = make("rectangular_membrane", size=10, duration=0.25, aspect_ratio=2.0)
+    for i in range(10):
+        example = source[i]
+        (heard,) = source.references(example).values()
+        assert heard["aspect_ratio"] == 2.0 and heard["width"] == pytest.approx(example.values["width"], rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["circular_membrane", "triangular_membrane", "rectangular_membrane"])
+def test_closed_form_inverse_of_silence_is_unknown(name):
+    source = make(name, duration=0.1)
+    silent = replace(source[0], waveform=np.zeros_like(source[0].waveform))
+    (heard,) = source.references(silent).values()
+    assert all(np.isnan(value) for value in heard.values())
 
 
 @pytest.mark.parametrize("shape", ["saw", "sine", "square", "triangle"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from sklearn import metrics as oracle
 
 from tympan.objectives import Metric
@@ -108,6 +109,17 @@ def test_pooled_figures_equal_numpy_over_all_frames_even_far_from_zero(offset):
     }
     for name, value in exact.items():
         assert score(Metric.find(name)(), pairs) == pytest.approx(value, rel=1e-6), name
+
+
+def test_relative_error_and_rank_correlation_equal_scikit_learn_and_scipy():
+    rng = np.random.default_rng(3)
+    t, p = rng.integers(1, 6, 40).astype(float), rng.normal(3, 1, 40).round(1)
+    pairs = [(p[i : i + 1, None], t[i : i + 1]) for i in range(40)]
+    assert score(Metric.find("mape")(), pairs) == pytest.approx(100 * oracle.mean_absolute_percentage_error(t, p))
+    assert score(Metric.find("spearman")(), pairs) == pytest.approx(spearmanr(t, p)[0])
+    assert score(Metric.find("mape")(), [(p[None], np.append(t[:-1], 0.0))]) == pytest.approx(
+        100 * oracle.mean_absolute_percentage_error(t[:-1], p[:-1])
+    )
 
 
 @pytest.mark.parametrize("constant", [0.1, 1e9 + 0.1])

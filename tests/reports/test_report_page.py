@@ -99,15 +99,15 @@ def test_the_plots_of_a_quantity_show_the_predictions_of_the_headline_part(inven
     folder = invented("real")
     page.write(folder)
     wanted = pq.read_table(folder / "predictions.parquet").to_pylist()
-    wanted = [row for row in wanted if row["split"] == "test" and row["output"] == "pitch"]
-    shown = table_of(folder / "report" / "pitch-predicted.csv")
+    wanted = [row for row in wanted if row["split"] == "test" and row["output"] == "diameter"]
+    shown = table_of(folder / "report" / "diameter-predicted.csv")
     assert np.allclose(np.array(shown["truth"], float), [row["truth"] for row in wanted])
     assert np.allclose(np.array(shown["prediction"], float), [row["prediction"] for row in wanted])
-    bars = table_of(folder / "report" / "pitch-residuals.csv")
+    bars = table_of(folder / "report" / "diameter-residuals.csv")
     assert sum(map(int, bars["count"])) == len(wanted)
     mae = np.mean([abs(row["truth"] - row["prediction"]) for row in wanted])
     text = (folder / "report" / "index.html").read_text(encoding="utf-8")
-    assert f"pitch: mean absolute error {mae:.2f} Hz" in text
+    assert f"diameter: mean absolute error {100 * mae:.3f} cm" in text
 
 
 def test_every_kind_of_target_has_plots() -> None:

@@ -37,7 +37,7 @@ def fundamental(
         return math.nan
     seconds = len(waveform) / sample_rate
     y = np.asarray(waveform, np.float64) * np.exp(rate * np.arange(len(waveform)) / sample_rate)
-    peak = _lowest_peak(y, float(sample_rate))
+    peak = lowest_peak(y, float(sample_rate))
     if peak * seconds >= _RESOLVED:
         return peak
     stride = max(len(y) // _POINTS, 1)  # no mode of so low a drum is left above half the lower rate
@@ -54,10 +54,12 @@ def fundamental(
     return float(fine[evidence(fine, 1e-5).argmax()] * _STEP / seconds)
 
 
-def _lowest_peak(y: np.ndarray, sample_rate: float, floor: float = 0.1) -> float:
-    """The lowest spectral peak (Hz) that rises above `floor` times the highest; Hann's side lobes stay below 0.03."""
+def lowest_peak(y: np.ndarray, sample_rate: float, floor: float = 0.01) -> float:
+    """The lowest spectral peak (Hz) that rises above `floor` times the highest; side lobes stay below 0.0001."""
+    from scipy.signal.windows import blackmanharris  # which takes a moment that making sounds need not wait
+
     n = 1 << (8 * len(y) - 1).bit_length()
-    level = np.log(np.abs(np.fft.rfft(y * np.hanning(len(y)), n)) + 1e-12)
+    level = np.log(np.abs(np.fft.rfft(y * blackmanharris(len(y)), n)) + 1e-12)
     inner = level[1:-1]
     peaks = (inner > level[:-2]) & (inner >= level[2:]) & (inner > level.max() + math.log(floor))
     return _summit(level, int(np.argmax(peaks)) + 1, 0.0, sample_rate / n)

@@ -8,7 +8,7 @@ COUNT = 8
 NUMBERS = 3 * COUNT
 """Of a clip: of each peak the logarithm of the frequency, its inverse (ms), and the level (nepers)."""
 _LOWEST = 20.0  # Hz
-_FLOOR = 1e-3  # of the highest peak: 60 dB
+_FLOOR = 0.03  # of the highest peak, above which are no side lobes of Hann's window
 
 
 def spectral_peaks(

@@ -1,5 +1,6 @@
 """What membranes with modes in closed form share: how many modes, and whether they follow physics or kac_drumset."""
 
+import math
 from abc import abstractmethod
 from typing import ClassVar, Literal
 
@@ -8,8 +9,9 @@ from jaxtyping import Float
 from pydantic import PositiveInt, model_validator
 
 from ...acoustics import upstream
-from ...acoustics.strike import to_peak, waveform
-from .. import Values
+from ...acoustics.inverse import fundamental
+from ...acoustics.strike import decay_rates, to_peak, waveform
+from .. import Example, Values
 from ._membrane import Membrane
 
 
@@ -37,6 +39,21 @@ class ClosedForm(Membrane):
     @abstractmethod
     def upstream_amplitudes(self, parameters: Values) -> Float[np.ndarray, "*modes"]:
         """Amplitudes of the modes by kac_drumset's formulas."""
+
+    def inverse(self, example: Example, size: str) -> Values:
+        """The size and the lowest mode of a drum of one known shape, from its sound: told all but what it is asked."""
+        one = {**example.values, size: 1.0}
+        ratios = self.frequencies(one, 1.0).ravel() / self.f0(one, 1.0)
+        weights, loss = self.told(example.values)
+        heard = fundamental(example.waveform.mean(0), self.sample_rate, ratios, weights / ratios, loss)
+        return {size: self.f0(one, self.speed(example.values)) / heard, "f0": heard}
+
+    def told(self, values: Values) -> tuple[Float[np.ndarray, "modes"], float]:
+        """What an inverse is told: how much of each mode is heard where it listens, and the decay rate (1/s)."""
+        if self.convention == "upstream":
+            return np.ones(math.prod(self.modes)), upstream.decay_rate(values["decay_time"])
+        heard = np.abs(self.shapes(values)[1]).ravel()
+        return heard, float(decay_rates(np.zeros(1), values["decay_time"])[0])
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
         if self.convention == "physical":

@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ...acoustics import upstream
-from ...acoustics.inverse import fundamental
-from ...acoustics.modes import bessel_zeros, circle_frequencies, circle_shapes
-from ...acoustics.strike import decay_rates
+from ...acoustics.modes import circle_frequencies, circle_shapes
 from .. import Example, Values
 from ._closed_form import ClosedForm
 from ._range import Positive, Radius, Range, draw, ends
@@ -66,12 +64,4 @@ class CircularMembrane(ClosedForm):
 
     def references(self, example: Example) -> dict[str, Values]:
         """The diameter by inverting the pitch: it is told tension, density and decay, which a model is not."""
-        values = example.values
-        ratios = bessel_zeros(*self.modes) / bessel_zeros(1, 1)[0, 0]
-        if self.convention == "physical":
-            weights = np.abs(circle_shapes(values["listening_r"], 0.0, *self.modes)[0]) / ratios
-            loss = decay_rates(np.zeros(1), values["decay_time"])[0]
-        else:
-            weights, loss = np.ones_like(ratios), upstream.decay_rate(values["decay_time"])
-        heard = fundamental(example.waveform.mean(0), self.sample_rate, ratios.ravel(), weights.ravel(), float(loss))
-        return {"closed_form_inverse": {"diameter": self.f0({"diameter": 1.0}, self.speed(values)) / heard}}
+        return {"closed_form_inverse": self.inverse(example, "diameter")}

@@ -6,8 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ...acoustics import upstream
+from ...acoustics.inverse import fundamental
+from ...acoustics.inverse_shape import pitch_and_shape
 from ...acoustics.modes import rectangle_frequencies, rectangle_shapes
-from .. import Values
+from .. import Example, Values
 from ._closed_form import ClosedForm
 from ._range import Across, Positive, draw, ends
 
@@ -69,6 +71,25 @@ class RectangularMembrane(ClosedForm):
         x, y = (parameters[a] * parameters[b] for a, b in (("strike_x", "width"), ("strike_y", "height")))
         size, aspect_ratio = parameters["mean_side"], parameters["aspect_ratio"]
         return upstream.rectangle_amplitudes(x / size, y / size, aspect_ratio, *self.modes)
+
+    def references(self, example: Example) -> dict[str, Values]:
+        """Size and aspect ratio by inverting the partials: it is told tension, density, decay and the range of aspect
+        ratios, which a model is not."""
+        low, high = ends(self.aspect_ratio)
+        values, shapes = example.values, np.geomspace(low, high, math.ceil(math.log(high / low) / 0.04) + 1)
+
+        def ratios(shapes: np.ndarray) -> np.ndarray:
+            f = np.array([self.frequencies(_sides(1.0, shape), 1.0).ravel() for shape in shapes])
+            return f / f[:, :1]
+
+        heard, loss = self.told(values)
+        weights, waveform = heard / ratios(shapes[len(shapes) // 2 :][:1])[0], example.waveform.mean(0)
+        if len(shapes) > 1:
+            f0, aspect = pitch_and_shape(waveform, self.sample_rate, ratios, shapes, weights, loss)
+        else:
+            f0, aspect = fundamental(waveform, self.sample_rate, ratios(shapes)[0], weights, loss), low
+        side = self.f0(_sides(1.0, aspect), self.speed(values)) / f0
+        return {"closed_form_inverse": {**_sides(side, aspect), "f0": f0}}
 
     def _highest_pitch(self) -> float:
         # The pitch rises as the shape leaves the square, so one end of the range is the highest.

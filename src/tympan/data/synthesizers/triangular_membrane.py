@@ -8,7 +8,7 @@ from jaxtyping import Float
 from ...acoustics import upstream
 from ...acoustics.draws import square_to_triangle
 from ...acoustics.modes import triangle_frequencies, triangle_shapes
-from .. import Values
+from .. import Example, Values
 from ._closed_form import ClosedForm
 from ._range import Across, Positive, draw, ends
 
@@ -70,6 +70,10 @@ class TriangularMembrane(ClosedForm):
     def upstream_amplitudes(self, parameters: Values) -> Float[np.ndarray, "first second"]:
         u, v, w = (parameters[f"strike_{name}"] for name in "uvw")
         return upstream.triangle_amplitudes(u, v, w, *self.modes)
+
+    def references(self, example: Example) -> dict[str, Values]:
+        """The side by inverting the pitch: it is told tension, density and decay, which a model is not."""
+        return {"closed_form_inverse": self.inverse(example, "side")}
 
     def _highest_pitch(self) -> float:
         return self.f0({"side": ends(self.side)[0]}, self.fastest())

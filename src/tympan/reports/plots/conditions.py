@@ -9,9 +9,9 @@ from scipy.stats import rankdata
 
 from ...objectives.resample import MIN_GROUPS
 from ..table import numerals
-from . import MODEL, MUTED, Plot, plot
+from . import MODEL, MUTED, Plot, plot, small
 
-_SHOWN = 3
+_SHOWN = 4
 """Conditions that are drawn for each output."""
 _BINS = 8
 _RESAMPLES = 1000
@@ -26,6 +26,8 @@ def draw(
 ) -> list[Plot]:
     """The mean absolute error over bins of each condition that varies, the strongest rank correlations first.
 
+    What differs within groups, as the strikes of a drum do, comes before what a group has in common, as its size.
+
     Args:
         error: predicted - true; NaN where either is unknown.
         groups: the group of each answer; intervals draw groups.
@@ -39,8 +41,13 @@ def draw(
             x, y = values[known], np.abs(error[known])
             r = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1]) if np.ptp(y) else 0.0
             found.append((r, name, x, y, group[known]))
-    found.sort(key=lambda one: -abs(one[0]))
+    found.sort(key=lambda one: (not _within(one[2], one[4]), -abs(one[0])))
     return [_plot(output, unit, *one) for one in found[:_SHOWN]]
+
+
+def _within(x: Float[np.ndarray, "answers"], group: Int[np.ndarray, "answers"]) -> bool:
+    """Whether any group has several values."""
+    return len(np.unique(np.stack([x, group]), axis=1).T) > len(np.unique(group))
 
 
 def _plot(output: str, unit: str, r: float, name: str, x: np.ndarray, y: np.ndarray, group: np.ndarray) -> Plot:
@@ -52,15 +59,16 @@ def _plot(output: str, unit: str, r: float, name: str, x: np.ndarray, y: np.ndar
     mean = np.array([y[place == i].mean() for i in there])
     middle = np.array([x[place == i].mean() for i in there])
     bounds = np.array([_interval(y[place == i], group[place == i]) for i in there])
-    of_unit = f" ({unit})" if unit else ""
+    factor, finer = small(unit, float(y.mean()))
+    of_unit = f" ({finer})" if finer else ""
 
     def paint(axes: Any) -> None:
         every = -(-len(x) // 2000)
-        axes.scatter(x[::every], y[::every], s=4, color=MUTED, alpha=0.25, linewidths=0, rasterized=True)
-        axes.vlines(middle, *bounds.T, color=MODEL, linewidth=1.6)
-        axes.plot(middle, mean, "o-", color=MODEL, linewidth=1.2, markersize=4)
+        axes.scatter(x[::every], factor * y[::every], s=4, color=MUTED, alpha=0.25, linewidths=0, rasterized=True)
+        axes.vlines(middle, *(factor * bounds.T), color=MODEL, linewidth=1.6)
+        axes.plot(middle, factor * mean, "o-", color=MODEL, linewidth=1.2, markersize=4)
         tall = max(float(np.nanmax([*bounds[:, 1], *mean])) * 1.3, float(np.quantile(y, 0.95)))
-        axes.set(xlabel=name, ylabel=f"absolute error of {output}{of_unit}", ylim=(0, tall or 1))
+        axes.set(xlabel=name, ylabel=f"absolute error of {output}{of_unit}", ylim=(0, factor * tall or 1))
         axes.set_title(f"{output} by {name}: rank correlation {r:+.3f}")
 
     return plot(
@@ -68,8 +76,8 @@ def _plot(output: str, unit: str, r: float, name: str, x: np.ndarray, y: np.ndar
         f"Error of {output} against {name}, which the model is not asked: grey dots are answers (the largest may be "
         "above the frame), blue ones means over about equally many, with 95 % intervals over groups. The rank "
         "correlation of error and condition, from -1 to 1, says how strongly one goes with the other.",
-        f"Mean absolute error of {output}{of_unit} in {len(there)} bins of {name}, from {numerals(mean.min())[0]} to "
-        f"{numerals(mean.max())[0]}; rank correlation {r:.3f}",
+        f"Mean absolute error of {output}{of_unit} in {len(there)} bins of {name}, from "
+        f"{numerals(factor * mean.min())[0]} to {numerals(factor * mean.max())[0]}; rank correlation {r:.3f}",
         {
             "from": [float(low) for low, _ in ends],
             "to": [float(high) for _, high in ends],

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..table import numerals
-from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot
+from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot, small
 
 _MOST = 5000  # points in a plot; more only make it slow and black
 
@@ -20,8 +20,11 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     if not len(truth):
         return []
     residual = said - truth
-    named, of_unit = (f"{output} ({unit})", f" {unit}") if unit else (output, "")
-    mae, bias, spread = (numerals(float(v))[0] for v in (np.abs(residual).mean(), residual.mean(), residual.std()))
+    named = f"{output} ({unit})" if unit else output
+    factor, finer = small(unit, float(np.abs(residual).mean()))
+    of_error, of_unit = (f"{output} ({finer})", f" {finer}") if finer else (output, "")
+    told = np.abs(residual).mean(), residual.mean(), residual.std()
+    mae, bias, spread = (f"{numerals(factor * float(v))[0]}" for v in told)
     every = -(-len(truth) // _MOST)
     shown = f"Every {every}th of {len(truth)} points is drawn. " if every > 1 else ""
     lost = f" {broken} predictions are not finite and left out." if broken else ""
@@ -44,10 +47,10 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
     counts, edges = np.histogram(residual, bins=int(np.clip(np.sqrt(len(residual)), 8, 40)))
 
     def histogram(axes: Any) -> None:
-        axes.stairs(counts, edges, fill=True, color=MODEL, alpha=0.55)
+        axes.stairs(counts, factor * edges, fill=True, color=MODEL, alpha=0.55)
         axes.axvline(0, color=INK, linewidth=1)
-        axes.axvline(residual.mean(), color=OTHER, linewidth=1.5, linestyle="--")
-        axes.set(xlabel=f"predicted - true {named}", ylabel="predictions")
+        axes.axvline(factor * residual.mean(), color=OTHER, linewidth=1.5, linestyle="--")
+        axes.set(xlabel=f"predicted - true {of_error}", ylabel="predictions")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{output}: residuals, mean {bias}{of_unit}, deviation {spread}{of_unit}")
 
@@ -62,7 +65,8 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
             f"Predicted against true {output}, a dot for each answer; on the dashed line both are equal, above it the "
             f"answer is too high. Dots that lie flatter than the line are drawn to the mean.{rank} {shown}"
             f"{lost}".strip(),
-            f"Scatter of predicted against true {named}: {len(truth)} points{correlation}, mean absolute error {mae}",
+            f"Scatter of predicted against true {named}: {len(truth)} points{correlation}, mean absolute error "
+            f"{mae}{of_unit}",
             {"truth": truth[::every].tolist(), "prediction": said[::every].tolist()},
             scatter,
             (5.4, 4.6),
@@ -71,7 +75,7 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
             f"{output}-residuals",
             f"How far predictions of {output} are off: right of 0 is too high. The dashed line is their mean; away "
             f"from 0, all answers are shifted. A long tail is a few answers that are far off.{lost}",
-            f"Histogram of residuals of {named}: mean {bias}, standard deviation {spread}",
+            f"Histogram of residuals of {of_error}: mean {bias}, standard deviation {spread}",
             {"from": edges[:-1].tolist(), "to": edges[1:].tolist(), "count": counts.tolist()},
             histogram,
             (5.4, 4.6),
