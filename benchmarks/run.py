@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -250,19 +251,41 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def beside(timed: Callable[[], dict[str, tuple[float, float]]]) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Rows of ours and a peer's, from a pair of milliseconds each."""
+    return lambda: {name: training.beside(ours, peer) for name, (ours, peer) in timed().items()}
+
+
+SECTIONS: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
+    "features": beside(features),
+    "synthesis": beside(synthesis),
+    "decoding": beside(decoding),
+    "files": beside(files),
+    "curves": beside(curves),
+    "wavenet": beside(lambda: wavenet.generation(best)),
+    "crepe": beside(lambda: crepe.hearing(best)),
+    "polygons": polygons,
+    "grids": lambda: grids.measured(best),
+    "buckets": buckets.measured,
+    "training": training.measured,
+}
+
+
 def main() -> None:
-    """Print the table, keep it as JSON, and put it into the README between its marks."""
+    """Print the table, keep it as JSON, and put it into the README between its marks; of some sections alone where
+    their names are given, beside what was measured before of the others."""
     torch.set_num_threads(1)
-    timed = {**features(), **synthesis(), **decoding(), **files(), **curves()}
-    timed |= {**wavenet.generation(best), **crepe.hearing(best)}
-    rows: dict[str, dict[str, Any]] = {name: training.beside(ours, peer) for name, (ours, peer) in timed.items()}
-    rows |= polygons()
-    rows |= grids.measured(best)
-    rows |= buckets.measured()
-    rows |= training.measured()
-    print(table(rows))
     here = Path(__file__).parent
-    (here / "results.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    chosen = sys.argv[1:] or list(SECTIONS)
+    unknown = set(chosen) - set(SECTIONS)
+    if unknown:
+        raise SystemExit(f"no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
+    kept = here / "results.json"
+    rows: dict[str, dict[str, Any]] = json.loads(kept.read_text()) if sys.argv[1:] else {}
+    for name in chosen:
+        rows |= SECTIONS[name]()
+    print(table(rows))
+    kept.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     readme = (here / "README.md").read_text()
     before, after = readme.index(BEGIN) + len(BEGIN), readme.index(END)
     (here / "README.md").write_text(f"{readme[:before]}\n{table(rows)}\n{readme[after:]}")

@@ -23,6 +23,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
 # What makes a training short enough for a test.
 SHORT = {
+    "percussion_pitch": ["data.size=12", "logging.worst_examples=0"],
+    "drum_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "tom_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2", "model.name=test_resnet"],

@@ -244,3 +244,9 @@ def test_silence_follows_the_last_of_a_short_sound():
 def test_what_cannot_sound_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("spacing", [0.0, -0.1, np.nan, np.inf])
+def test_a_spacing_is_above_zero(spacing):
+    with pytest.raises(ValueError, match="spacing"):
+        Grid.of(Circle(0.3), spacing)

@@ -84,6 +84,8 @@ def test_points_on_the_edge_are_at_rest_and_points_outside_refused():
     for point in ([3.0, 0.0], shape.vertices[0] * 1.001):
         with pytest.raises(ValueError, match="outside"):
             drum.at(np.array([shape.centroid, point]))
+    with pytest.raises(ValueError, match="not finite"):
+        drum.at(np.array([[np.nan, 0.0]]))
 
 
 @pytest.mark.parametrize("draw", FAMILIES)

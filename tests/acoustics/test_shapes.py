@@ -156,3 +156,11 @@ def test_points_are_drawn_uniformly_inside():
     points = np.array([L_SHAPE.draw(rng) for _ in range(3000)])
     assert L_SHAPE.contains(points).all()
     assert Rectangle(2.0, 2.0).contains(points - [1, 0]).mean() == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_a_ring_that_is_closed_by_its_first_corner_is_the_same_polygon():
+    square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    ring = Polygon(square[[0, 1, 1, 2, 3, 0]])
+    assert len(ring.vertices) == 4 and ring.area == 1 and np.allclose(ring.angles, np.pi / 2)
+    with pytest.raises(ValueError, match="at least 3"):
+        Polygon(square[[0, 1, 1, 0]])

@@ -152,3 +152,10 @@ def test_pitch_is_heard_again(diameter, samples):
 
 def test_silence_has_no_pitch():
     assert np.isnan(fundamental(np.zeros(100, np.float32), 8000, np.ones(1), np.ones(1), 0.0))
+
+
+def test_what_only_rounding_left_is_silence():
+    f = np.array([100.0, 200.0])
+    y = strike.waveform(f, np.ones(2), strike.decay_rates(f, 1.5e-6), 10, 48000)
+    assert 0 < np.abs(y).max() < 1e-38
+    assert not strike.to_peak(y, 1.0).any()

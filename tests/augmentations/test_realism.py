@@ -62,3 +62,14 @@ def test_a_room_falls_by_60_db_in_its_time_and_has_its_level() -> None:
 def test_ranges_are_in_order(name: str, fields: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="exchange"):
         Augmentation.model_validate({"type": name, **fields})
+
+
+def test_a_room_shorter_than_a_sample_has_no_tail() -> None:
+    x = impulse()
+    torch.testing.assert_close(changed(x, "room", shortest=1e-6, longest=1e-6), x, atol=1e-6, rtol=0)
+
+
+def test_noise_over_nothing_is_nothing() -> None:
+    x, real = torch.zeros(2, 1, 100), torch.zeros(2, 100, dtype=torch.bool)
+    noise = Augmentation.model_validate("gaussian_noise")
+    assert not noise(x, real, KEY[:2], 0, Signal(("mono",), 8000.0, 0.0125))[0].any()

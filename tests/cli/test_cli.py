@@ -163,3 +163,15 @@ def test_a_dry_run_goes_the_whole_way(tmp_path: Path) -> None:
     folder = Path(run("train", config, "--dry-run").splitlines()[-1])
     assert folder.name.startswith("tiny-dry-")
     assert (folder / "report" / "index.html").is_file()
+
+
+def test_only_takes_entries_and_ranges_and_refuses_what_is_beyond_before_counting_to_it(tmp_path: Path) -> None:
+    words = ["generate", "5000-circular-drums-of-varying-size", tmp_path, "data.size=4", "data.duration=0.01"]
+    run(*words)
+    lost = tmp_path / "sample_000002.wav"
+    lost.unlink()
+    run(*words, "--only", "0,2-3")
+    assert lost.is_file()
+    for only, says in (("4", "4 entries, 3"), ("1-999999999999", "4 entries, 3"), ("3-1", "neither"), ("x", "neither")):
+        with pytest.raises(ValueError, match=says):
+            run(*words, "--only", only)

@@ -62,13 +62,31 @@ def test_a_folder_is_replaced_when_the_other_is_whole(record, tmp_path):
     out = tmp_path / "drums"
     out.mkdir()
     (out / "old.wav").write_bytes(b"old")
+    (out / "metadata.json").write_bytes(b"{}")
     record.publish(record.archive[:-40])
     with pytest.raises(ValueError, match="no whole zip archive"):
         fetch.fetch(NAME, out, replace=True, home=record.address)
-    assert names(out) == ["old.wav"]
+    assert names(out) == ["metadata.json", "old.wav"]
     record.publish(kac_archive())
     fetch.fetch(NAME, out, replace=True, home=record.address)
     assert "old.wav" not in names(out) and "metadata.json" in names(out) and names(tmp_path) == ["cache", "drums"]
+
+
+def test_a_folder_of_something_else_is_never_replaced(record, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").write_bytes(b"mine")
+    with pytest.raises(ValueError, match="holds no dataset"):
+        fetch.fetch(NAME, home, replace=True, home=record.address)
+    assert not record.asked and names(home) == ["thesis.tex"]
+
+
+def test_an_empty_folder_is_filled_whatever_is_beside(record, tmp_path):
+    for name in ("drums", "drums.replaced"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "drums.replaced" / "mine").write_bytes(b"mine")
+    assert "metadata.json" in names(fetch.fetch(NAME, tmp_path / "drums", home=record.address))
+    assert names(tmp_path / "drums.replaced") == ["mine"]
 
 
 @pytest.mark.parametrize("kind", ["short", "reset"])

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from corpora.recorded import fabricate
 from tympan.data.dataset_folder import alone
 from tympan.data.datasets import Dataset
-from tympan.data.generate import generate
+from tympan.data.generate import generate, spread
 from tympan.data.synthesizers import Synthesizer
 
 DRUMS = {"type": "circular_membrane", "size": 7, "sample_rate": 8000, "duration": 0.1, "seed": 5}
@@ -225,6 +226,25 @@ def test_entries_that_are_not_there_are_refused(folder, tmp_path, only, told):
     with pytest.raises(ValueError, match=f"{told}.*; its entries are 0 to 6"):
         generate(source(), copy, only=only)
     assert contents(copy) == contents(folder)
+
+
+def test_a_file_is_no_folder_to_fill(tmp_path):
+    (tmp_path / "run.yaml").write_text("data: tone")
+    with pytest.raises(ValueError, match=r"run\.yaml is a file, not a folder"):
+        generate(source(), tmp_path / "run.yaml")
+
+
+def test_folders_of_others_are_no_leftovers(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    left = copy / ".tmp-elsewhere-1-abcd.unpacked"
+    left.mkdir()
+    generate(source(), copy)
+    assert left.is_dir()
+
+
+def test_a_process_that_is_ended_is_told_in_a_sentence():
+    with pytest.raises(OSError, match="one of 2 processes was ended"):
+        list(spread(os._exit, [1, 1], 2))
 
 
 def test_entries_of_no_complete_folder_are_refused(tmp_path):

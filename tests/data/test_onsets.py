@@ -1,5 +1,7 @@
 """Strokes are found when they begin: soft ones, rolls, over noise and over what still rings; silence has none."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,12 @@ def test_silence_noise_and_a_lasting_tone_hold_no_strokes() -> None:
 def test_it_is_the_same_at_any_loudness() -> None:
     sound, _ = piece()
     np.testing.assert_allclose(onsets(0.01 * sound, RATE), onsets(sound, RATE), atol=1e-9)
+
+
+def test_a_long_recording_does_not_fill_the_memory() -> None:
+    sound = np.random.default_rng(0).standard_normal((1, 120 * RATE)).astype(np.float32)
+    tracemalloc.start()
+    onsets(sound, RATE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 140e6  # 1.1 MB a second, of which no spectrum

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soxr
 
 from tympan.data.synthesizers.tom import Tom
 
@@ -51,3 +52,13 @@ def test_strokes_of_a_tom_share_its_pitch_and_the_first_is_near_the_centre() -> 
     assert len({v["f0"] for v in values}) == 12
     assert all(v["strike_r"] <= 0.1 for v in values[::5])
     assert len({v["glide"] for v in values}) == 60
+
+
+def test_no_partial_begins_above_half_the_sample_rate_and_sounds_mirrored() -> None:
+    fields = {"glide": 0.3, "glide_time": 0.2, "detuning": 0.0, "diameter": 0.3, "tension": 4000.0, "resonance": 1.0}
+    own = {**PURE, **fields, "decay_time": 0.5, "strike_r": 0.9, "duration": 0.5}
+    low, high = (Tom.model_validate({**own, "sample_rate": rate})[1].waveform[0] for rate in (2000, 32000))
+    high = soxr.resample(high, 32000, 2000)
+    power = [np.abs(np.fft.rfft(x * np.hanning(1000))) ** 2 for x in (low, high)]
+    share = [10 * np.log10(p[450:].sum() / p.sum()) for p in power]  # above 900 Hz
+    assert share[0] < share[1] + 6

@@ -41,15 +41,16 @@ def folder_of_mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def test_the_commands_work() -> None:
-    run = ""
+    run, said = "", ""
     for line in "".join(blocks("sh")).splitlines():
         words = [re.sub(r"\bRUN\b", run, word) for word in shlex.split(line)[1:]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = CliRunner().invoke(app, words, catch_exceptions=False)
         assert result.exit_code == 0, f"{line}\n{result.output}"
-        run = result.stdout.splitlines()[-1] if words[0] == "train" else run
-    assert "diameter (m)" in result.stdout and result.stdout.count(".wav") == 4
+        said = result.stdout
+        run = said.splitlines()[-1] if words[0] == "train" else run
+    assert "diameter (m)" in said and said.count(".wav") == 4
 
 
 def test_the_python_of_the_page_is_one_script_that_works() -> None:

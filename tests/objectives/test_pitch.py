@@ -114,3 +114,8 @@ def test_pitches_count_as_musicians_count_them():
     assert Metric.find("raw_chroma_accuracy")().score(row["raw_chroma_accuracy"]) == 2 / 4
     assert Metric.find("cents_error")().score(row["cents_error"]) == pytest.approx((51 + 1151) / 2)
     assert np.isnan(Metric.find("cents_error")().score(np.array([[np.inf], [1.0], [np.inf]])))
+
+
+def test_a_range_without_a_bin_is_refused():
+    with pytest.raises(ValueError, match="none of the bins"):
+        pitch(fmin=100.0, fmax=100.5)

@@ -49,19 +49,15 @@ def test_a_label_is_confused_at_the_limit_of_one_half() -> None:
 def test_a_frequency_is_judged_in_cents_and_its_octaves_are_counted() -> None:
     truth = np.array([100.0, 200.0, 300.0, 400.0, 0.0, np.nan, 500.0, 500.0])
     said = np.array([101.0, 400.0, 150.0, 400.0, 90.0, 80.0, np.nan, 510.0])
-    scatter, errors = draw("real", "f0", "Hz", {"truth": truth, "prediction": said})
+    scatter, errors = draw("pitch", "f0", "Hz", {"truth": truth, "prediction": said})
     assert scatter.table["truth"] == [100, 200, 300, 400, 500]
     assert "50.0% within 50 cents" in scatter.alt and "1 of 6 have no answer" in scatter.caption
     assert sum(errors.table["count"]) == 3 and "40.0% of answers whole octaves off" in errors.alt
     rows = {"truth": np.tile(truth, 2), "prediction": np.r_[said, truth], "id": np.repeat(["a", "b"], 8)}
-    *_, courses = draw("real", "f0", "Hz", rows | {"time": np.tile(np.arange(8) / 100, 2)})
+    *_, courses = draw("pitch", "f0", "Hz", rows | {"time": np.tile(np.arange(8) / 100, 2)})
     assert courses.name == "f0-courses" and "best, 100.0% right" in courses.alt and "worst, 50.0% right" in courses.alt
     nothing = {"truth": np.full(3, np.nan), "prediction": np.ones(3)}
-    assert draw("real", "f0", "Hz", nothing) == []
-    assert [plot.name for plot in draw("real", "d", "m", {"truth": truth, "prediction": said})] == [
-        "d-predicted",
-        "d-residuals",
-    ]
+    assert draw("pitch", "f0", "Hz", nothing) == []
 
 
 def test_training_and_validation_share_a_plot_and_what_is_null_is_a_gap() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from optuna.trial import TrialState
 from rich.console import Console
 from ruamel.yaml import YAML
 from transformers import TrainerControl, TrainerState, TrainingArguments
+from typer.testing import CliRunner
 
 from runs_helpers import write
+from tympan.cli import app
+from tympan.component import AssumptionWarning
 from tympan.runs import agent, trials
 from tympan.runs.configuration import ConfigurationError, load, read
 from tympan.runs.parameter import Parameter
@@ -92,6 +96,7 @@ def test_every_distribution_draws_what_it_says() -> None:
     assert uniform.max() <= 3
     assert set(drawn(min=2, max=4)) == {2, 3, 4}
     assert set(drawn(distribution="q_log_uniform_values", min=8, max=32, q=8)) == {8, 16, 24, 32}
+    assert set(drawn(distribution="q_uniform", min=0.1, max=0.95, q=0.25)) == {0.25, 0.5, 0.75}
     logs = np.log10(drawn(distribution="log_uniform_values", min=1e-4, max=1e-2))
     assert abs(np.median(logs) + 3) < 0.2
     assert abs(np.median(np.log(drawn(distribution="log_uniform", min=-2, max=0))) + 1) < 0.2
@@ -113,6 +118,10 @@ def test_every_distribution_draws_what_it_says() -> None:
         ({"min": 2, "max": 1}, "not below"),
         ({"min": 0, "max": 1, "distribution": "log_uniform_values"}, "logarithm"),
         ({"values": [1, 2], "probabilities": [0.5, 0.6]}, "sum to 1"),
+        ({"values": [1, 2], "probabilities": [1.5, -0.5]}, "0 or more"),
+        ({"values": []}, "none to choose"),
+        ({"min": 0.0, "max": math.inf}, "too far apart"),
+        ({"min": 1, "max": 1000, "distribution": "log_uniform"}, "they are logarithms"),
         ({"distribution": "beta"}, "log_uniform"),
     ],
 )
@@ -143,6 +152,8 @@ def test_a_sweep_of_kac_prediction_is_read_as_it_is(tmp_path: Path) -> None:
         ({"parameters": {"optimiser": {"values": ["adam", "lion"]}}}, "optimizer.name"),
         ({"parameters": {"lr": {"value": 1}, "optimizer.learning_rate": {"value": 1}}}, "given twice"),
         ({"metric": {"name": "val_pearsn"}}, "did you mean 'val_pearson'"),
+        ({"parameters": {"checkpoint.run_dir": {"value": "x"}}}, "the same for all trials"),
+        ({"parameters": {"seeds": {"value": [1, 2]}}}, "the same for all trials"),
         ({"method": "grid"}, "a grid visits"),
         ({"metod": "grid"}, "did you mean 'method'"),
     ],
@@ -188,6 +199,50 @@ def test_what_is_tried_is_a_function_of_the_seed_also_after_a_stop(
     assert [trial.values for trial in again] == [trial.values for trial in whole]
     other = trials.sweep(plan(tmp_path / "c", method=method, trials=14, seed=1), console=QUIET)
     assert [trial.values for trial in other] != [trial.values for trial in whole]
+
+
+@pytest.mark.parametrize("seed", [5000, -1])
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_any_whole_number_is_a_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, seed: int) -> None:
+    imitated(monkeypatch, rate)
+    assert len(trials.sweep(plan(tmp_path, method=method, trials=2, seed=seed), console=QUIET)) == 2
+
+
+@pytest.mark.parametrize("sections", [{"seeds": [1, 2]}, {"split": {"folds": 3}}])
+def test_the_best_of_several_trainings_is_no_figure_of_a_trial(tmp_path: Path, sections: dict[str, Any]) -> None:
+    config = write(tmp_path / "run.yaml", **sections)
+    with pytest.raises(ConfigurationError, match="one training"):
+        Sweep(config, file(tmp_path / "space.yaml"))
+
+
+def test_a_goal_that_seeks_the_worst_is_told(tmp_path: Path) -> None:
+    with pytest.warns(AssumptionWarning, match="goal: maximize"):
+        plan(tmp_path, {"metric": {"name": "val_pearson"}})
+
+
+def test_a_sweep_without_a_figure_ends_with_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imitated(monkeypatch, lambda run: math.nan)
+    sweep = plan(tmp_path)
+    arguments = ["sweep", str(sweep.config), str(sweep.file), "--trials", "1", "--out", str(sweep.out)]
+    assert CliRunner().invoke(app, arguments).exit_code == 1
+
+
+def test_a_name_leads_to_no_other_folder(tmp_path: Path) -> None:
+    sweep = Sweep(write(tmp_path / "run.yaml"), file(tmp_path / "space.yaml", name="../../a b/c"))
+    assert sweep.out.parent == Path("sweeps")
+
+
+def test_a_grid_is_whole_also_when_a_process_dies_before_it_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = imitated(monkeypatch, rate)
+    parameters = {"learning_rate": {"values": [0.1, 0.01]}, "model.width": {"values": [4, 8, 16]}}
+    sweep = plan(tmp_path, {"method": "grid", "parameters": parameters}, seed=7)
+    study = sweep.begin()
+    study.enqueue_trial(sweep.space.grid()[0])
+    study.ask()  # and no more: nobody is known to try it
+    trials.sweep(sweep, console=QUIET)
+    assert len({(run.optimizer.learning_rate, run.model.width) for run in seen}) == len(seen) == 6
 
 
 def test_parzen_estimators_come_nearer_than_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,6 +391,16 @@ def test_an_agent_of_wandb_drives_a_training(tmp_path: Path, form: str) -> None:
     assert run.model.width == 4  # which only wandb.config says
     lines = [json.loads(line) for line in (tmp_path / "wandb.jsonl").read_text().splitlines()]
     assert any("val_mae" in line for line in lines)
+
+
+def test_nested_parameters_of_an_agent_leave_the_rest_of_a_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = SimpleNamespace(config={"model": {"width": 4}, "learning_rate": 0.003})
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=session))
+    monkeypatch.setenv("WANDB_SWEEP_ID", "abc")
+    run = load(write(tmp_path / "run.yaml"), agent.overrides([]))
+    assert (run.model.type, run.model.width, run.optimizer.learning_rate) == ("cnn", 4, 0.003)
 
 
 def test_without_an_agent_short_names_are_no_fields(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,10 @@ def test_the_command_writes_a_folder(artifact: Artifact, recording: str, tmp_pat
         ({"type": "tom"}, {"f0": 90.0}),
         ({"type": "tom"}, {"f0": 110.0, "diameter": 0.33, "decay_time": 1.0}),
         ({"type": "tone"}, {"f0": 150.0}),
+        ({"type": "string"}, {"f0": 150.0}),
+        ({"type": "circular_membrane"}, {"f0": 1500.0}),  # the smallest of its drums could not be tuned so high
+        ({"type": "rectangular_membrane"}, {"width": 0.6, "height": 0.4}),
+        ({"type": "finite_difference_membrane", "resolution": 32}, {"diameter": 0.4}),
     ],
 )
 def test_an_instrument_has_what_was_measured(source: dict, measured: dict[str, float]) -> None:
@@ -127,6 +131,47 @@ def test_an_instrument_has_what_was_measured(source: dict, measured: dict[str, f
     assert np.abs(waveform).max() == pytest.approx(1) and len(waveform) == RATE
     unknown, drawn = instrument.play({name: np.array([np.nan]) for name in measured})
     assert np.isfinite(unknown).all() and all(np.isfinite(value).all() for value in drawn.values())
+
+
+@pytest.mark.parametrize("family", ["rectangular_membrane", "finite_difference_membrane"])
+def test_the_pitch_is_that_of_the_sides_that_were_measured(family: str) -> None:
+    shape = {"family": "rectangle", "resolution": 40} if family.startswith("finite") else {}
+    made = Synthesizer.model_validate({"type": family, "aspect_ratio": [1.0, 2.0], **shape})
+    _, played = Instrument(made, ["width", "height"], RATE, 0.1).play({"width": np.array([0.6]), "height": [0.4]})
+    assert played["f0"] == pytest.approx(50 * math.hypot(1 / 0.6, 1 / 0.4))
+    assert played["mean_side"] == pytest.approx(0.24**0.5) and played["aspect_ratio"] == pytest.approx(1.5)
+
+
+def test_radii_of_a_shape_are_played_as_its_corners() -> None:
+    from tympan.acoustics import radial
+
+    square = radial.pose(radial.normalised(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)))
+    said = radial.radii(radial.shares(square, 128))
+    made = Synthesizer.model_validate({"type": "polygon_membrane", "mean_side": 0.5, "modes": 5, "corners": 8})
+    waveform, played = Instrument(made, ["vertices"], RATE, 0.1).play({"vertices": said})
+    assert played["vertices"].shape == (8, 2)
+    assert played["f0"] == pytest.approx(50 * math.hypot(2, 2), rel=0.01)
+    assert np.abs(waveform).max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("source", "measured"),
+    [
+        ({"type": "circular_membrane"}, {"strike_r": 1.7}),
+        ({"type": "circular_membrane"}, {"f0": 0.0}),
+        ({"type": "circular_membrane"}, {"f0": 30000.0}),
+        ({"type": "circular_membrane", "diameter": 0.4}, {"diameter": -1.0}),
+        ({"type": "circular_membrane"}, {"tension": -5.0}),
+        ({"type": "rectangular_membrane"}, {"strike_x": -0.2}),
+        ({"type": "polygon_membrane", "modes": 5}, {"strike_x": 3.0}),
+        ({"type": "finite_difference_membrane", "resolution": 32}, {"strike_x": 3.0}),
+    ],
+)
+def test_a_stroke_measured_impossibly_does_not_end_the_piece(source: dict, measured: dict[str, float]) -> None:
+    instrument = Instrument(Synthesizer.model_validate(source), list(measured), RATE, 0.1)
+    waveform, played = instrument.play({name: np.array([value]) for name, value in measured.items()})
+    assert np.abs(waveform).max() == pytest.approx(1)
+    assert 0 < played["f0"] < RATE / 2
 
 
 def test_what_is_measured_is_kept_within_what_was_trained() -> None:

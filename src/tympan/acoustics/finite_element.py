@@ -39,6 +39,8 @@ class MembraneModes:
         Raises:
             ValueError: a point lies outside of the membrane.
         """
+        if not np.isfinite(points).all():
+            raise ValueError("points: a coordinate is not finite")
         found = self._triangles_at(points)
         corners = self.mesh.p[:, self.mesh.t[:, found]]
         a, b, c = (corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

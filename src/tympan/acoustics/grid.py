@@ -1,5 +1,6 @@
 """The points of a membrane of any shape, or of a string, on a square grid, and how they hang on the edge."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,8 +42,10 @@ class Grid:
         """The grid of a shape (m).
 
         Raises:
-            ValueError: no point lies inside.
+            ValueError: no point lies inside, or the spacing is not above 0.
         """
+        if not 0 < spacing < math.inf:
+            raise ValueError(f"spacing: a grid's points are some distance above 0 m from each other, not {spacing} m")
         low, high = np.reshape(shape.bounds, (2, 2))
         columns, rows = np.ceil((high - low) / spacing).astype(int) + 2
         origin = (low + high - spacing * np.array([columns - 1, rows - 1])) / 2

@@ -164,10 +164,11 @@ class Polygon(Shape):
     """
 
     vertices: Vertices
-    """Corners (m), read-only; given clockwise, they are turned around."""
+    """Corners (m), read-only; given clockwise, they are turned around, and corners twice in a row become one."""
 
     def __post_init__(self) -> None:
         vertices = np.array(self.vertices, np.float64)
+        vertices = vertices[(vertices != np.roll(vertices, 1, 0)).any(1)] if vertices.ndim == 2 else vertices
         if vertices.ndim != 2 or vertices.shape[1] != 2 or len(vertices) < 3 or not np.isfinite(vertices).all():
             raise ValueError(f"a polygon has at least 3 finite vertices (x, y), not an array of {vertices.shape}")
         if (reason := shapely.is_valid_reason(shapely.Polygon(vertices))) != "Valid Geometry":
@@ -245,6 +246,5 @@ def _next(vertices: Vertices) -> Vertices:
 
 
 def _signed_area(vertices: Vertices) -> float:
-    a = vertices - vertices.mean(0)
-    b = _next(a)
+    a, b = (v - vertices.mean(0) for v in (vertices, _next(vertices)))
     return float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / 2)

@@ -122,6 +122,6 @@ def _powers(z: NDArray[np.complex128], count: int) -> tuple[NDArray[np.complex12
 
 
 def to_peak(x: Float[np.ndarray, "samples"], peak: float) -> Float[np.ndarray, "samples"]:
-    """The waveform scaled to a largest magnitude of `peak`; silence stays silence."""
+    """The waveform scaled to a largest magnitude of `peak`; silence, and what only rounding left, is silence."""
     top = np.abs(x).max()
-    return x * x.dtype.type(peak / top) if top > 0 else x
+    return x * x.dtype.type(peak / top) if top > np.finfo(x.dtype).tiny else 0 * x

@@ -11,7 +11,7 @@ from .arguments import Progress
 def fetch(
     name: Annotated[str, typer.Argument(help="An official dataset; `tympan list official` names them.")],
     out: Annotated[str | None, typer.Argument(help="The folder to make; by default of the dataset's name.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a folder that is there, at the end.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a dataset that is there, at the end.")] = False,
 ) -> None:
     """Download an official dataset of kac_drumset, check it and unpack it; continues where it was stopped."""
     from ..data.fetch import fetch as fetch_official

@@ -33,9 +33,8 @@ def generate(
         raise ValueError(f"--subtype: the songs of {layout} are mp3; leave it out")
     if layout and only is not None:
         raise ValueError(f"--only: entries of a folder, and {layout} has songs; leave it out, what is missing is made")
-    entries = None if only is None else _entries(only)
-
     source = load_source(config, overrides or ())
+    entries = None if only is None else _entries(only, len(source))
     with Progress("generate") as progress:
         if layout:
             folder = layouts.write(source, out, layout, workers=workers, progress=progress)
@@ -46,13 +45,15 @@ def generate(
     typer.echo(str(folder))
 
 
-def _entries(text: str) -> list[int]:
-    """`17,42,50-52` -> 17, 42, 50, 51, 52."""
+def _entries(text: str, size: int) -> list[int]:
+    """`17,42,50-52` -> 17, 42, 50, 51, 52, of so many entries."""
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(first) > int(last or first):
             raise ValueError(f"--only: {part!r} is neither an entry nor a range of them; write 17,42 or 10-20")
+        if int(last or first) >= size:
+            raise ValueError(f"--only: {part!r} goes beyond the last of {size} entries, {size - 1}")
         found += range(int(first), int(last or first) + 1)
     return found
 

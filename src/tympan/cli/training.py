@@ -57,6 +57,9 @@ def sweep(
     if (plan.out / "best.yaml").is_file():
         typer.echo(f"train the best, and hear the test part: tympan train {plan.out / 'best.yaml'}")
     typer.echo(str(plan.out))
+    if not any(trial.state == "complete" for trial in found):
+        typer.echo("no trial came to an end, and there is no best", err=True)
+        raise typer.Exit(1)
 
 
 def resume(

@@ -166,6 +166,8 @@ def _old(folder: Path) -> Path:
 
 def _swap(new: Path, out: Path) -> None:
     """Put a folder in the place of another, which is kept under another name until that is done."""
+    if out.is_dir() and not any(out.iterdir()):
+        out.rmdir()
     if not out.exists():
         new.rename(out)
         return

@@ -83,8 +83,8 @@ def claim(folder: Path, made_by: dict[str, Any]) -> dict[str, Any]:
         return made_by
     there = read_about(str(folder))
     old, new = ({**a, **a.get("source", {})} for a in (there, made_by))
-    names = [k for k in sorted(old.keys() | new.keys()) if k not in ("source", *_LATER)]
-    differ = [f"{k}: {old.get(k)} there, {new.get(k)} now" for k in names if old.get(k) != new.get(k)]
+    compared = sorted((old.keys() | new.keys()) - {"source", "configuration_sha256", *_LATER})  # the fields say more
+    differ = [f"{k}: {old.get(k)} there, {new.get(k)} now" for k in compared if old.get(k) != new.get(k)]
     if differ:
         raise ValueError(
             f"{folder} holds samples of another configuration ({'; '.join(differ)}); choose another folder, "
@@ -116,7 +116,8 @@ def alone(folder: Path) -> Iterator[None]:
 def sweep(folder: Path) -> None:
     """Delete what writers that died have left half-written; for who is alone in the folder."""
     for left in folder.glob(f"{storage.ASIDE}*"):
-        left.unlink(missing_ok=True)
+        if not left.is_dir():  # an archive that was being unpacked beside
+            left.unlink(missing_ok=True)
 
 
 def known(folder: Path) -> dict[str, Row]:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ..component import did_you_mean
 from . import archive, cache, official, transfer
+from .dataset_folder import DATASET
 from .download import Refused
-from .kac_drumset import METADATA
+from .kac_drumset import METADATA, find
 
 HOME = "https://zenodo.org"
 """The server that has the record."""
@@ -49,7 +50,7 @@ def fetch(
 
     Args:
         name: one of `official.files()`.
-        replace: whether a folder that is there is replaced.
+        replace: whether a dataset that is there is replaced; a folder of anything else never is.
         progress: is told the stage, `fetch` or `unpack`, how many bytes are done, and of how many.
         home: the server that has the record, by default `HOME`; another one is for tests.
 
@@ -61,6 +62,12 @@ def fetch(
     if name not in names:
         raise ValueError(f"{name!r} is no official dataset; one of: {', '.join(names)}{did_you_mean(name, names)}")
     folder = archive.vacant(out, replace)
+    ours = find(str(folder)) or any((folder / file).exists() for file in (DATASET, FETCHED))
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
+        raise ValueError(
+            f"{folder} holds no dataset: no {DATASET}, {METADATA} or {FETCHED}; it is not replaced, name another one "
+            "or remove it yourself"
+        )
     try:
         listed = _listed(name, home or HOME)
         part = cache.folder() / "archives" / f"{listed.digest}.zip"

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -94,23 +95,36 @@ def local(out: str | Path, workers: int) -> Path:
     """The folder to fill.
 
     Raises:
-        ValueError: it is not on this machine, or nobody is to fill it.
+        ValueError: it is not on this machine, is a file, or nobody is to fill it.
     """
     if storage.is_remote(out):
         raise ValueError(f"{out} is not a local folder; write to one, then copy it")
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
-    return storage.local_path(out)
+    folder = storage.local_path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, not a folder; name another one")
+    return folder
 
 
 def spread(one: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
-    """The results for all items, in order, by so many processes, none of which outlives this one."""
+    """The results for all items, in order, by so many processes, none of which outlives this one.
+
+    Raises:
+        OSError: one of them was ended from outside.
+    """
     if workers == 1:
         yield from map(one, items)
         return
     # Spawned, since a forked process may inherit a lock that some thread holds.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
-        yield from pool.map(one, items, chunksize=max(min(len(items) // (8 * workers), 64), 1))
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
+            yield from pool.map(one, items, chunksize=max(min(len(items) // (8 * workers), 64), 1))
+    except BrokenProcessPool as error:
+        raise OSError(
+            f"one of {workers} processes was ended, perhaps since memory ran out; what is done stays: do the same "
+            "again, with fewer workers"
+        ) from error
 
 
 def _end_with_parent() -> None:

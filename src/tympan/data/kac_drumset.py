@@ -24,6 +24,7 @@ LARGEST = 1 << 26
 
 _UNITS = {"drum_size": "m", "aspect_ratio": "1", "f_0": "Hz"}
 _INPUT = re.compile(rb'"x"\s*:\s*\[')
+_SETTINGS = ("sampler", "sampler_settings", "representation_settings")
 _STRIKES = 5  # of a drum
 
 
@@ -110,8 +111,8 @@ def _drums(uri: str, labels: Sequence[Mapping[str, Any]]) -> list[int]:
         )
         return [i // _STRIKES for i in range(len(labels))]
     runs = [len(list(run)) for _, run in groupby(of_drum)]
-    lengths = sorted(set(runs[:-1] or runs))
-    each = f"{lengths[0]} each" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} each"
+    lengths = runs[:-1] or runs
+    each = " to ".join(str(length) for length in sorted({min(lengths), max(lengths)})) + " each"
     assume(
         f"{uri} does not say which drum a sample is of; neighbours with the same {', '.join(of_drum[0])} were taken as "
         f"strikes of one: {len(runs)} drums, {each}. Write a table (data: manifest) with a column of drums to be sure"
@@ -129,13 +130,17 @@ def _values(labels: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, label in labels.items():
         if not isinstance(label, list):
-            found[name] = label
+            own = {name: label}
         elif any(isinstance(item, list) for item in label):
-            found[name] = np.asarray(label, np.float64)
+            own = {name: np.asarray(label, np.float64)}
         elif len(label) == 1:
-            found[name] = label[0]
+            own = {name: label[0]}
         else:
-            found.update({f"{name}_{i}": item for i, item in enumerate(label)})
+            own = {f"{name}_{i}": item for i, item in enumerate(label)}
+        if own.keys() & found.keys():
+            raise ValueError("two labels have one name")
+        _ = [float(np.sum(value)) for value in own.values() if not isinstance(value, str)]  # or it is no number
+        found |= own
     return found
 
 
@@ -169,19 +174,18 @@ def _read(folder: str) -> dict[str, Any]:
     data = told.get("data") if isinstance(told, dict) else None
     if not isinstance(data, list) or not data or not all(isinstance(e, dict) and "x" in e for e in data):
         raise ValueError(f'{uri} is not laid out as kac_drumset\'s: it has no "data" of entries with "x" and "y"')
+    if odd := [name for name in _SETTINGS if not isinstance(told.get(name) or {}, dict)]:
+        raise ValueError(f"{uri} is not laid out as kac_drumset's: {odd[0]} is not settings by name")
     for number, entry in enumerate(data):
-        labels = entry.get("y")
-        if not isinstance(labels, dict) or any(label is None for label in labels.values()):
-            raise ValueError(f'{uri}, entry {number}: "y" is not labels by name; make that sample again')
+        try:
+            _values(entry.get("y"))
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f'{uri}, entry {number}: "y" is not labels by name; make that sample again') from error
     return told
 
 
 def _reduced(uri: str) -> bytes:
-    """The text of a metadata.json with null for every input.
-
-    Raises:
-        ValueError: it is cut off, or is no JSON.
-    """
+    """The text of a metadata.json with null for every input; refused where it is cut off, or is no JSON."""
     with storage.open_binary(uri) as file:
         text = b"".join(_without_inputs(iter(lambda: file.read(BLOCK), b""), uri))  # type: ignore[attr-defined]
     _parsed(text, uri)  # before it is kept
@@ -234,9 +238,10 @@ def _parsed(text: bytes, uri: str) -> Any:
     except json.JSONDecodeError as error:
         if not {"}", "]"} & set(error.doc[error.pos :]):  # nothing is closed any more
             raise _cut(uri, text.count(b'"x": null')) from error
-        raise ValueError(
-            f"{uri} is no valid JSON: {error.msg} near {error.doc[error.pos : error.pos + 40]!r}"
-        ) from error
+        near = error.doc[error.pos : error.pos + 40]
+        raise ValueError(f"{uri} is no valid JSON: {error.msg} near {near!r}") from error
+    except RecursionError as error:
+        raise ValueError(f"{uri} is none of kac_drumset's: it is nested too deeply") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{uri} is not UTF-8 text: it was damaged; copy or unpack it again") from error
 

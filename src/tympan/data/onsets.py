@@ -5,6 +5,7 @@ from jaxtyping import Float
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 _WINDOW, _HOP = 0.023, 0.005  # seconds
+_AT_ONCE = 4096  # frames whose spectra are in memory, of an hour's 720,000
 _BANDS = 24  # to an octave at most; below, single bins
 _LOWEST = 27.5  # Hz
 _BEFORE, _AFTER = 0.10, 0.03  # seconds around a peak over which it must stand out
@@ -29,7 +30,8 @@ def onsets(waveform: Float[np.ndarray, "channels samples"], rate: int, threshold
         return []
     mono = np.concatenate([np.zeros(size), mono, np.zeros(size)])
     frames = np.lib.stride_tricks.sliding_window_view(mono, size)[::hop]
-    level = _levels(np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2, rate / size)
+    parts = (frames[i : i + _AT_ONCE] * np.hanning(size) for i in range(0, len(frames), _AT_ONCE))
+    level = _levels(np.concatenate([_bands(np.abs(np.fft.rfft(part, axis=1)) ** 2, rate / size) for part in parts]))
     rise = level[1:] - maximum_filter1d(level[:-1], 3, axis=1)
     flux = np.concatenate([[0.0], np.maximum(rise, 0).mean(1)])
     around = [round(s / _HOP) for s in (_BEFORE, _AFTER)]
@@ -43,12 +45,16 @@ def onsets(waveform: Float[np.ndarray, "channels samples"], rate: int, threshold
     return found
 
 
-def _levels(power: Float[np.ndarray, "frames bins"], resolution: float) -> Float[np.ndarray, "frames bands"]:
-    """Level (dB) of bands that are evenly apart in octaves, or one bin where that is wider."""
+def _bands(power: Float[np.ndarray, "frames bins"], resolution: float) -> Float[np.ndarray, "frames bands"]:
+    """The mean power of bands that are evenly apart in octaves, or one bin where that is wider."""
     bins = power.shape[1]
     edges = np.unique(np.round(_LOWEST / resolution * 2 ** (np.arange(0, 400) / _BANDS)).clip(1, bins).astype(int))
     bands = np.add.reduceat(power, edges[:-1], axis=1) if len(edges) > 1 else power
-    bands = bands / np.diff(edges) if len(edges) > 1 else bands
+    return bands / np.diff(edges) if len(edges) > 1 else bands
+
+
+def _levels(bands: Float[np.ndarray, "frames bands"]) -> Float[np.ndarray, "frames bands"]:
+    """Level (dB), down to that of noise."""
     noise = np.quantile(bands, _QUIET, axis=0) * 10 ** (_ABOVE / 10)
     return 10 * np.log10(np.maximum(bands, np.maximum(noise, bands.max() * 10 ** (-_RANGE / 10))))
 

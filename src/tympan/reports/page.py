@@ -1,7 +1,7 @@
 """A run's folder -> one self-contained page, and a CSV file beside every plot on it."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ def write(folder: str | Path) -> Path:
         return [(plot := _save(report, one), Markup(plot.svg)) for one in plots]
 
     headlines = figures.headlines(metrics[part], facts.PARTS.get(part, part)) if part else []
+    judged = metrics[part]["model"] if part else {}
+    pitches = {output for output, figures in judged.items() if "raw_pitch_accuracy" in figures}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((Path(__file__).parent / "template.html").read_text(encoding="utf-8"))
     page = template.render(
@@ -62,7 +64,9 @@ def write(folder: str | Path) -> Path:
             figures.tables(split, metrics[split], split == part, [line["output"] for line in headlines])
             for split in sorted(metrics, key=lambda s: s != part)
         ],
-        predictions={o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part).items()},
+        predictions={
+            o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part, pitches).items()
+        },
         curves=saved(_curves(members, _units(metrics))),
         worst=worst,
         examples=[(one, Markup(one.spectrogram.svg), saved(one.courses)) for one in worst.examples],
@@ -80,8 +84,8 @@ def write(folder: str | Path) -> Path:
     return report / "index.html"
 
 
-def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
-    """The plots of every output predicted in one part."""
+def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, list[Plot]]:
+    """The plots of every output predicted in one part; of pitches in cents."""
     if not path.is_file():
         return {}
     there = set(pq.read_schema(path).names)
@@ -105,7 +109,7 @@ def _predictions(path: Path, part: str) -> dict[str, list[Plot]]:
             columns |= {c: np.array([*own[c].to_pylist(), None], object)[:-1] for c in _COLUMNS[3:5] if c in there}
             if "probabilities" in there:
                 columns["probability"] = np.array([max(p) for p in own["probabilities"].to_pylist()])
-        if found := draw(space, name, of_unit or "", columns):
+        if found := draw("pitch" if name in pitches else space, name, of_unit or "", columns):
             plots[name] = found
         if space == "real" and not over_time:
             quantities[name] = columns

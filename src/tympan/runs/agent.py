@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .space import SHORT, place
 
@@ -24,9 +25,18 @@ def overrides(given: Sequence[str]) -> list[str]:
     import wandb
 
     session = wandb.init() if wandb.run is None else wandb.run
-    chosen = [f"{place(name)}={json.dumps(value)}" for name, value in dict(session.config).items()]
+    chosen = [f"{place(name)}={json.dumps(value)}" for name, value in _flat(dict(session.config))]
     named = [argument.partition("=") for argument in plain]
     return [*chosen, *(f"{SHORT.get(name, name)}{equals}{value}" for name, equals, value in named)]
+
+
+def _flat(chosen: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested parameters one by one, each of which changes its own field of a section and leaves the others."""
+    for name, value in chosen.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def under() -> bool:

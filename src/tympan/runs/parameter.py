@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -50,14 +51,23 @@ class Parameter(Section):
             needed = set()
         if set(given) - {"probabilities"} != needed:
             raise ValueError(f"{kind} needs {' and '.join(sorted(needed)) or 'mu and sigma'}, not {', '.join(given)}")
+        if kind == "categorical" and not self.values:
+            raise ValueError("values: there is none to choose; list one or more")
         if self.probabilities and (
-            len(self.probabilities) != len(self.values) or not math.isclose(sum(self.probabilities), 1, abs_tol=1e-6)
+            len(self.probabilities) != len(self.values)
+            or min(self.probabilities) < 0
+            or not math.isclose(sum(self.probabilities), 1, abs_tol=1e-6)
         ):
-            raise ValueError("probabilities are as many as the values, and sum to 1")
+            raise ValueError("probabilities are as many as the values, 0 or more, and sum to 1")
         if self.min is not None and self.max is not None and not self.min < self.max:
             raise ValueError(f"min {self.min} is not below max {self.max}")
         if self.min is not None and kind.endswith("_values") and self.min <= 0:
             raise ValueError(f"min {self.min} has no logarithm; {kind} needs numbers above 0")
+        if self.min is not None and self.max is not None:
+            largest = math.log(sys.float_info.max) if kind.endswith("log_uniform") else sys.float_info.max
+            if max(abs(self.min), abs(self.max)) > largest:
+                logarithms = "; they are logarithms, and log_uniform_values takes the values" if "log" in kind else ""
+                raise ValueError(f"min {self.min} and max {self.max} are too far apart for {kind}{logarithms}")
         return self
 
     @property
@@ -122,5 +132,6 @@ class Parameter(Section):
             return float(x)
         x = round(x / self.q) * self.q
         if self.min is not None:
-            x = max(x, math.ceil(self.ends[0] / self.q) * self.q)
+            low, high = self.ends
+            x = max(min(x, math.floor(high / self.q + 1e-9) * self.q), math.ceil(low / self.q - 1e-9) * self.q)
         return int(x) if float(self.q).is_integer() else float(x)

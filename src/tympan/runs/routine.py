@@ -200,9 +200,10 @@ class Routine:
         return self._artifact
 
     def _prepared(self, folder: Path, named: Source | None = None) -> Prepared:
-        """The run with what its target learned, and the parts of the data where these are given."""
+        """The run as its folder tells of it, and the parts of the data where these are given."""
         kept = YAML(typ="safe", pure=True).load((folder / "run.yaml").read_text(encoding="utf-8"))
-        fitted = {name: kept[name] for name in ("target", "loss", "targets") if kept[name]}
+        decided = ("seed", "features", "target", "loss", "targets")
+        fitted = {name: kept[name] for name in decided if kept[name] not in (None, {})}
         parts = Parts([], [], []) if named is None else named_parts(folder / "split.json", named)
         return Prepared(self._run(fitted), parts)
 

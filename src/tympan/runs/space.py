@@ -25,6 +25,8 @@ SHORT = {
 }
 """Fields under the names that other programs' sweeps give them, kac_prediction's among them."""
 
+_TAKEN = ("test", "seeds", "split.folds", "checkpoint.run_dir", "checkpoint.monitor", "checkpoint.mode")
+"""Fields by which trials are kept apart and judged, so that no trial may choose them."""
 _SAME_LOSS = ("loss", "evaluation_loss", "validation_loss", "testing_loss")
 
 
@@ -86,8 +88,8 @@ class Space(Section):
     """Whether trials that are behind are ended early; by default not."""
     run_cap: int | None = Field(default=None, ge=1)
     """How many trials at most."""
-    name: str | None = None
-    """What the sweep is called; its folder, if no other is named."""
+    name: str | None = Field(default=None, min_length=1)
+    """What the sweep is called; its folder, if no other is named, with a hyphen for what no folder's name holds."""
     program: str | None = None
     """Which program an agent starts; not for us."""
     command: tuple[str, ...] = ()
@@ -108,6 +110,8 @@ class Space(Section):
         twice = [name for name, _ in named if sum(name == other for other, _ in named) > 1]
         if twice:
             raise ValueError(f"{twice[0]} is given twice, under two names; leave one")
+        if taken := [name for name, _ in named if name in _TAKEN]:
+            raise ValueError(f"{taken[0]} is the same for all trials, which are compared; take it out")
         return dict(named)
 
     @property

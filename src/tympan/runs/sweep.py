@@ -1,6 +1,7 @@
 """What a sweep is: a configuration, what of it is varied, and the folder with the journal of its trials."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from ..component import did_you_mean
+from ..component import assume, did_you_mean
 from ..data import storage
 from .configuration import ConfigurationError, load, read
 from .monitor import monitored
 from .resolved import dump
 from .run import Run
 from .space import Goal, Space
+
+_BETTER = {"maximize": "better: write `goal: maximize`", "minimize": "worse: write `goal: minimize`"}
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,19 @@ class Sweep:
                 f"{self.file}: metric.name: {goal.name} is not computed in validation; one of: {', '.join(figures)}"
                 f"{did_you_mean(goal.name, list(figures))}"
             )
+        if goal.goal != (better := "maximize" if figures[goal.name] else "minimize"):
+            assume(f"{self.file}: the sweep is to {goal.goal} {goal.name}, of which more is {_BETTER[better]}")
         if run.split.validation == "none":
             raise ConfigurationError(f"{self.config}: split.validation: none leaves nothing to choose by; keep a part")
+        if len(run.seeds) > 1 or run.split.folds:
+            raise ConfigurationError(
+                f"{self.config}: a trial is one training, and its figure one of validation; take out "
+                f"{'seeds' if len(run.seeds) > 1 else 'split.folds'}, and put it back to train the best"
+            )
         object.__setattr__(self, "run", run)
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "goal", goal)
-        object.__setattr__(self, "out", self.folder or Path("sweeps") / (space.name or run.name))
+        object.__setattr__(self, "out", self.folder or Path("sweeps") / _plain(space.name or run.name))
         self._possible()
 
     def _possible(self) -> None:
@@ -125,6 +135,11 @@ class Sweep:
         else:
             storage.write_text(kept, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
         return self.study()
+
+
+def _plain(name: str) -> str:
+    """One folder's name, which leads nowhere else."""
+    return re.sub(r"[^\w. -]", "-", name).strip(". ") or "sweep"
 
 
 def _higher(run: Run) -> bool:

@@ -116,7 +116,7 @@ def _claim(plan: Sweep, study: optuna.Study) -> optuna.Trial | None:
                 study.enqueue_trial(plan.space.grid()[first])
         # What a trial tries depends on the seed, its number and the trials before it alone.
         parzen = plan.space.method in ("tpe", "bayes")
-        seed = plan.seed * 1_000_003 + len(trials)
+        seed = (plan.seed * 1_000_003 + len(trials)) % 2**32
         study.sampler = optuna.samplers.TPESampler(seed=seed) if parzen else optuna.samplers.RandomSampler(seed)
         trial = study.ask()
         me = psutil.Process()
@@ -140,7 +140,9 @@ def _bury(plan: Sweep, study: optuna.Study) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
         again = trial.user_attrs.get("again", 0) + 1
         if again <= plan.retries:
-            study.enqueue_trial(trial.params, {"again": again, "of": trial.number})
+            # One that died before it had drawn all its values has those of the grid still to come.
+            told = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            study.enqueue_trial(told, {"again": again, "of": trial.number})
 
 
 def _try(plan: Sweep, study: optuna.Study, trial: optuna.Trial, console: Console) -> None:

@@ -79,7 +79,7 @@ def orchestrate(
     strokes: list[Stroke] = []
     sound = np.zeros(round((times[-1] + RINGS) * RATE) + 1, np.float32)
     for heard, time, peak in zip(artifact.hear(_clips(artifact, recording, times)), times, peaks, strict=True):
-        waveform, played = instrument.play({name: said[:, 0] for name, said in artifact.decode(heard).items()})
+        waveform, played = instrument.play({name: said[0] for name, said in artifact.decode(heard).items()})
         begin = round(time * RATE)
         sound[begin : begin + len(waveform)] += (peak * waveform)[: len(sound) - begin]
         velocity = max(round(127 * np.sqrt(peak / max(peaks))), 1)

@@ -40,7 +40,7 @@ class GaussianNoise(Augmentation):
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
         ratio = self.low + (self.high - self.low) * uniform[:, 0]
-        power = x.square().sum((1, 2)) / (real.sum(1) * x.shape[1])
+        power = x.square().sum((1, 2)) / (real.sum(1).clamp(min=1) * x.shape[1])
         level = (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]
         white = noise(uniform[:, 1:], x.shape[1] * x.shape[2]).view_as(x)
         return x + level * white * real[:, None].to(x.dtype), real

@@ -54,7 +54,7 @@ class Room(Augmentation):
         t = torch.arange(frames, device=x.device, dtype=x.dtype) * (signal.duration / frames)
         falls = torch.exp(-t * (6.907755 / seconds)[:, None]) * (t > 0)  # ln(1000)
         tail = noise(uniform[:, 2:], frames)[:, 0] * falls
-        tail = tail * (level / tail.square().sum(1).sqrt())[:, None]
+        tail = tail * (level / tail.square().sum(1).sqrt().clamp(min=1e-12))[:, None]  # none within a sample
         n = 1 << (2 * frames - 1).bit_length()
         reflected = torch.fft.irfft(torch.fft.rfft(x, n) * torch.fft.rfft(tail, n)[:, None], n)[..., :frames]
         return (x + reflected) * real[:, None].to(x.dtype), real

@@ -99,6 +99,9 @@ class Tom(Drum):
 
     def _gliding(self, f: np.ndarray, a: np.ndarray, rates: np.ndarray, parameters: Values) -> np.ndarray:
         """The modes in a time that runs faster at first: all frequencies glide together."""
+        below = f * (1 + parameters["glide"]) < self.sample_rate / 2  # also when it begins, lest it sound mirrored
+        below[0] = True  # the lowest mode is always heard
+        f, a, rates = f[below], a[below], rates[below]
         later = parameters["glide"] * parameters["glide_time"]
         t = np.arange(self.audio.frames) / self.sample_rate
         straight = waveform(f, a, rates, self.audio.frames + int(later * self.sample_rate) + 2, self.sample_rate)

@@ -61,6 +61,8 @@ class Pitch(Target):
                 f"fmin and fmax are {low:g} and {high:g} Hz, and the bins go from {ends[0]:.2f} to {ends[1]:.2f} Hz; "
                 "give two frequencies in order within them, or other bins by `lowest` and `bins`"
             )
+        if not self._inside.any():
+            raise ValueError(f"fmin and fmax: none of the bins lies between {low:g} and {high:g} Hz; set them wider")
         if self.decoding == "viterbi" and self.rate is None:
             raise ValueError("decoding: viterbi is of frames over time, and there is no `rate`; take weighted")
         return self
@@ -106,7 +108,7 @@ class Pitch(Target):
     ) -> dict[str, Float[np.ndarray, "batch values frames"]]:
         """Pitch (Hz, NaN where there is none) and periodicity (0 to 1) of every frame."""
         p = prediction.detach().cpu().double().sigmoid().numpy()
-        inside = (self.frequencies > self._range[0] * 0.999) & (self.frequencies < self._range[1] * 1.001)
+        inside = self._inside
         p = p * inside[:, None]
         best = _course(p, inside) if self.decoding == "viterbi" else p.argmax(1)
         periodicity = np.take_along_axis(p, best[:, None], 1)[:, 0]
@@ -139,6 +141,12 @@ class Pitch(Target):
     def _range(self) -> tuple[float, float]:
         low, high = self.frequencies[[0, -1]]
         return self.fmin or float(low), self.fmax or float(high)
+
+    @property
+    def _inside(self) -> Bool[np.ndarray, "bins"]:
+        """Which bins may be answered."""
+        low, high = self._range
+        return (self.frequencies > low * 0.999) & (self.frequencies < high * 1.001)
 
     def _place(self, values: Mapping[str, Any]) -> Float[np.ndarray, "frames"]:
         """How many bins each frame lies above the lowest."""

@@ -11,7 +11,7 @@ from typing import Any
 INK, MUTED, GRID, MODEL, OTHER = "#1b1f24", "#5d6670", "#d3d9e0", "#0b6e99", "#c2571a"
 """Colours on white paper; in the page each is a CSS variable, which has another value on a dark screen."""
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", MODEL: "model", OTHER: "other"}
-_MODULES = {"real": "real", "binary": "binary", "class": "classes", "shape": "shape"}
+_MODULES = {"real": "real", "binary": "binary", "class": "classes", "shape": "shape", "pitch": "pitch"}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, and read aloud
     "svg.hashsalt": "tympan",  # the same run gives the same page
@@ -53,7 +53,7 @@ class Plot:
 
 
 def draw(space: str, output: str, unit: str, rows: Rows) -> list[Plot]:
-    """The plots of one output's predictions; a frequency has its own, and so has any real quantity over time.
+    """The plots of one output's predictions; a real quantity over time has its own, and so has a `pitch`.
 
     Raises:
         ValueError: there is no such kind of target.
@@ -61,7 +61,6 @@ def draw(space: str, output: str, unit: str, rows: Rows) -> list[Plot]:
     if space not in _MODULES:
         raise ValueError(f"output {output!r} is of kind {space!r}, for which there are no plots; {list(_MODULES)} have")
     module = "signals" if space == "real" and "time" in rows else _MODULES[space]
-    module = "pitch" if space == "real" and unit == "Hz" else module
     return importlib.import_module(f"{__name__}.{module}").draw(output, unit, rows)
 
 

@@ -55,9 +55,8 @@ def draw(output: str, unit: str, rows: Rows) -> list[Plot]:
         axes.set_title(f"{output}: residuals, mean {bias}{of_unit}, deviation {spread}{of_unit}")
 
     varies = np.ptp(truth) and np.ptp(said)
-    r, ranks = (
-        np.corrcoef(*pair)[0, 1] if varies else np.nan for pair in ((truth, said), rankdata([truth, said], axis=1))
-    )
+    pairs = ((truth, said), (rankdata(truth), rankdata(said)))
+    r, ranks = (np.corrcoef(x, y)[0, 1] if varies else np.nan for x, y in pairs)
     correlation = f", correlation {r:.3f}, of ranks {ranks:.3f}" if varies else ""
     rank = f" Rank correlation: {ranks:.4f}." if varies else ""
     return [
