@@ -85,8 +85,10 @@ def marks(scores: Scores, output: str) -> list[str]:
 
 
 def measured(figure: Mapping[str, Any], unit: str) -> str:
-    """A figure in words: `0.01230 m (95 % interval 0.01010 to 0.01500 m)`."""
+    """A figure in words: `1.230 cm (95 % interval 1.010 to 1.500 cm)`; half a metre and more in metres."""
     value, low, high = (figure.get(key) for key in ("value", "low", "high"))
+    if unit == "m" and value is not None and abs(value) < 0.5:
+        unit, (value, low, high) = "cm", (x if x is None else 100 * x for x in (value, low, high))
     unit = f" {unit}" if unit else ""
     if value is None:
         return cell(figure)
