@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -293,18 +294,33 @@ def test_a_good_figure_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert all(rate(run) > 1.0 for run in seen[:-1])
 
 
+def dies_with_a_trial(sweep: Sweep) -> None:
+    """What a killed process leaves behind: a trial that runs, of nobody."""
+    trial = trials._claim(sweep, sweep.begin())
+    assert trial is not None
+    host, _, began = trial.user_attrs["process"]
+    trial.set_user_attr("process", [host, 2**22 + 1, began])  # beyond the largest number of a process
+
+
+def killed_with_a_trial(sweep: Sweep) -> None:
+    """The same by a process that is really killed."""
+    script = (
+        "import sys, os; from pathlib import Path; from tympan.runs import trials; from tympan.runs.sweep import Sweep\n"
+        "s = Sweep(Path(sys.argv[1]), Path(sys.argv[2]), folder=Path(sys.argv[3]), trials=3)\n"
+        "trials._claim(s, s.begin()); os.kill(os.getpid(), 9)"
+    )
+    paths = [str(p) for p in (sweep.config, sweep.file, sweep.out)]
+    subprocess.run([sys.executable, "-c", script, *paths], check=False)
+
+
+@pytest.mark.parametrize("death", [dies_with_a_trial, pytest.param(killed_with_a_trial, marks=pytest.mark.slow)])
 def test_a_trial_whose_process_died_is_tried_again_and_only_so_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, death: Callable[[Sweep], None]
 ) -> None:
     seen = imitated(monkeypatch, rate)
     sweep = plan(tmp_path, trials=3)
-    sweep.begin()
-    script = "import sys, os; from pathlib import Path; from tympan.runs import trials; from tympan.runs.sweep import Sweep\n" \
-             "s = Sweep(Path(sys.argv[1]), Path(sys.argv[2]), folder=Path(sys.argv[3]), trials=3)\n" \
-             "trials._claim(s, s.begin()); os.kill(os.getpid(), 9)"  # fmt: skip  # noqa: E501
-    paths = [str(p) for p in (sweep.config, sweep.file, sweep.out)]
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", script, *paths], check=False)
+        death(sweep)
     found = trials.sweep(sweep, console=QUIET)
     notes = [trial.note for trial in sorted(found, key=lambda t: t.number)]
     # The first died twice: it is not tried a third time. Three trials are counted, of which one came to nothing.
@@ -368,7 +384,7 @@ class errors:
 """
 
 
-@pytest.mark.parametrize("form", ["{}={}", "--{}={}"])
+@pytest.mark.parametrize("form", ["{}={}", pytest.param("--{}={}", marks=pytest.mark.slow)])
 def test_an_agent_of_wandb_drives_a_training(tmp_path: Path, form: str) -> None:
     """A stub of the agent: it starts the command of the sweep's template with the parameters that its server chose."""
     (tmp_path / "stub").mkdir()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def said_of(
     clusters: tuple[tuple[str, str], ...],
     answer: Mapping[str, Float[np.ndarray, "values frames"]],
     truth: Mapping[str, Float[np.ndarray, "1 frames"]],
-    beside: Mapping[str, float],
+    beside: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Said]:
     """What was said of one recording, for each output of a target."""
     classes = target.signal(1.0).channels if target.space == "class" else ()
