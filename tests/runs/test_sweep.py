@@ -305,7 +305,8 @@ def dies_with_a_trial(sweep: Sweep) -> None:
 def killed_with_a_trial(sweep: Sweep) -> None:
     """The same by a process that is really killed."""
     script = (
-        "import sys, os; from pathlib import Path; from tympan.runs import trials; from tympan.runs.sweep import Sweep\n"
+        "import sys, os; from pathlib import Path; from tympan.runs import trials\n"
+        "from tympan.runs.sweep import Sweep\n"
         "s = Sweep(Path(sys.argv[1]), Path(sys.argv[2]), folder=Path(sys.argv[3]), trials=3)\n"
         "trials._claim(s, s.begin()); os.kill(os.getpid(), 9)"
     )
