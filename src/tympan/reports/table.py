@@ -84,14 +84,19 @@ def marks(scores: Scores, output: str) -> list[str]:
     return said
 
 
+def small(unit: str, error: float) -> tuple[float, str]:
+    """By what an error is to be multiplied, and in what unit it is then read: below half a metre in centimetres."""
+    return (100.0, "cm") if unit == "m" and error < 0.5 else (1.0, unit)
+
+
 def measured(figure: Mapping[str, Any], unit: str) -> str:
     """A figure in words: `1.230 cm (95 % interval 1.010 to 1.500 cm)`; half a metre and more in metres."""
     value, low, high = (figure.get(key) for key in ("value", "low", "high"))
-    if unit == "m" and value is not None and abs(value) < 0.5:
-        unit, (value, low, high) = "cm", (x if x is None else 100 * x for x in (value, low, high))
-    unit = f" {unit}" if unit else ""
     if value is None:
         return cell(figure)
+    factor, unit = small(unit, abs(value))
+    value, low, high = (x if x is None else factor * x for x in (value, low, high))
+    unit = f" {unit}" if unit else ""
     if low is None or high is None:
         return f"{numerals(value)[0]}{unit}"
     value, low, high = numerals(value, low, high)

@@ -91,11 +91,6 @@ def plot(
     return Plot(file, caption, alt, _inline(out.getvalue(), file), table)
 
 
-def small(unit: str, error: float) -> tuple[float, str]:
-    """By what an error is to be multiplied, and in what unit it is then read: below half a metre in centimetres."""
-    return (100.0, "cm") if unit == "m" and error < 0.5 else (1.0, unit)
-
-
 def slug(name: str) -> str:
     """A name as part of a file's name: letters of any language, digits, dots and hyphens."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.") or "plot"

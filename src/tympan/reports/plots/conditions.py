@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from ...objectives.resample import MIN_GROUPS
-from ..table import numerals
-from . import MODEL, MUTED, Plot, plot, small
+from ..table import numerals, small
+from . import MODEL, MUTED, Plot, plot
 
 _SHOWN = 4
 """Conditions that are drawn for each output."""

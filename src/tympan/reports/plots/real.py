@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from ..table import numerals
-from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot, small
+from ..table import numerals, small
+from . import INK, MODEL, MUTED, OTHER, Plot, Rows, plot
 
 _MOST = 5000  # points in a plot; more only make it slow and black
 
