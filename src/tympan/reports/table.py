@@ -95,11 +95,10 @@ def measured(figure: Mapping[str, Any], unit: str) -> str:
     if value is None:
         return cell(figure)
     factor, unit = small(unit, abs(value))
-    value, low, high = (x if x is None else factor * x for x in (value, low, high))
     unit = f" {unit}" if unit else ""
     if low is None or high is None:
-        return f"{numerals(value)[0]}{unit}"
-    value, low, high = numerals(value, low, high)
+        return f"{numerals(factor * value)[0]}{unit}"
+    value, low, high = numerals(factor * value, factor * low, factor * high)
     return f"{value}{unit} (95 % interval {low} to {high}{unit})"
 
 
