@@ -20,6 +20,7 @@ check: setup         ## ruff and pyright
 	.venv/bin/pyright
 
 bench: setup         ## ratios against the named peers, in one run
+	$(UV) pip install -q --python $(PYTHON) --no-deps -r benchmarks/requirements.txt
 	OMP_NUM_THREADS=1 $(PYTHON) benchmarks/run.py
 
 setup: .venv/.installed

@@ -138,6 +138,11 @@ class Source(Component):
         return {}
 
     @property
+    def label_groups(self) -> tuple[tuple[str, ...], ...]:
+        """The labels that one classifier answers together, for each classifier; none said by default."""
+        return ()
+
+    @property
     def clusters(self) -> tuple[str, ...]:
         """The kinds of group over which an interval is drawn, and by the first of which figures of signals are averaged
         before they are averaged over the corpus: `(listener, song)`; by default the group that a split keeps whole."""
