@@ -38,19 +38,79 @@ def test_val_csv_is_the_validation_part(config, tmp_path):
     assert [source.describe(i).part for i in split(source, Split(), 0).validation] == ["validation"] * 2
 
 
-def test_a_label_file_chooses_the_values(config, tmp_path):
-    source = SpeechFolder(**config, label_file=str(tmp_path / "labels.txt"))
-    assert source.values(0) == {"dysarthria": 0, "rating": 2.5}
-    (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfage,dysarthria\r\n\r\n")
-    assert SpeechFolder(**config, label_file=str(tmp_path / "labels.txt")).values(0) == {"age": 50, "dysarthria": 0}
-    (tmp_path / "labels.txt").write_text("rating\ndysartria\n")
-    with pytest.raises(
-        ValueError, match=r"train\.csv has no column 'dysartria', which .*labels\.txt lists.*'dysarthria'\?"
-    ):
-        len(SpeechFolder(**config, label_file=str(tmp_path / "labels.txt")))
-    (tmp_path / "labels.txt").write_text("\n")
-    with pytest.raises(ValueError, match=r"labels\.txt lists no labels"):
-        len(SpeechFolder(**config, label_file=str(tmp_path / "labels.txt")))
+def test_a_label_file_chooses_what_is_predicted(config, tmp_path):
+    file = tmp_path / "labels.txt"
+    source = SpeechFolder(**config, label_file=str(file))
+    assert source.values(0) == {"age": 50, "dysarthria": 0, "rating": 2.5}  # the age is known, and not predicted
+    assert source.label_groups == (("dysarthria",), ("rating",))
+    file.write_bytes(b"\xef\xbb\xbfage, dysarthria\r\n\r\nrating\r\n")  # one classifier answers two
+    assert SpeechFolder(**config, label_file="labels.txt").label_groups == (("age", "dysarthria"), ("rating",))
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "says"),
+    [
+        ("rating\ndysartria\n", {}, r"train\.csv has no column 'dysartria', which .*labels\.txt lists.*'dysarthria'\?"),
+        ("\n", {}, r"labels\.txt lists no labels"),
+        ("rating\nrating", {}, r"labels\.txt lists 'rating' twice"),
+        ("../x", {}, r"labels\.txt: '\.\./x' is no name of a label"),
+        ("rating", {"positive_above": {"ratin": 1}}, r"positive_above: 'ratin' is not in .*did you mean 'rating'"),
+        ("rating", {"derived": {"old": '"aeg" > 50'}}, r"no column 'aeg', which derived label 'old' names.*'age'\?"),
+        ("rating", {"derived": {"age": '"rating" > 1'}}, r"has a column 'age' already, which `derived` would make"),
+        ("uid", {"positive_above": 1}, r"no column 'uid', which .*labels\.txt lists"),
+    ],
+)
+def test_what_is_wrong_with_labels_is_named(text, fields, says, config, tmp_path):
+    (tmp_path / "labels.txt").write_text(text)
+    with pytest.raises(ValueError, match=says):
+        len(SpeechFolder(**config, label_file="labels.txt", **fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"derived": {"x": '"rating" >'}}, "the formula .* has its end where"),
+        ({"derived": {"x": '"x" > 1'}}, "'x' is made of a column of its own name"),
+        ({"derived": {"x": "1 > 2"}}, "'x' names no column"),
+        ({"derived": {"a/b": '"rating" > 1'}}, "'a/b' is no name of a label"),
+        ({"positive_above": 1}, "positive_above: is for the labels of a `label_file`"),
+        ({"unknown": [-1]}, "unknown: is for labels; name them"),
+        ({"study": "../other"}, r"id '\.\./other' may hold"),
+    ],
+)
+def test_what_cannot_be_meant_of_labels_is_refused_unread(fields, says, config):
+    with pytest.raises(ValueError, match=says):
+        SpeechFolder(**config, **fields)
+
+
+def test_codes_are_unknown_thresholds_make_labels_and_labels_are_made_of_ratings(config, tmp_path):
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    cells = ["1,3", "6,0", "-1,0", "0,0", ",2", "2,", "6,6", "0,1"]  # consonants and vowels, 0 to 5
+    rows = [f"{line},{own}" for line, own in zip(lines[1:], cells, strict=True)]
+    (tmp_path / "train.csv").write_text("\n".join([f"{lines[0]},distorted Cs,distorted V", *rows]))
+    (tmp_path / "test.csv").unlink()
+    (tmp_path / "labels.txt").write_text("distorted Cs\ndistortions\n")
+    source = SpeechFolder(
+        **config,
+        label_file="labels.txt",
+        derived={"distortions": 'any_above(["distorted Cs", "distorted V"], 0)'},
+        unknown=(-1, 6),
+        positive_above=1,
+    )
+    assert source.label_groups == (("distorted Cs",), ("distortions",))
+    told = [source.values(i) for i in range(8)]
+    assert [v.get("distorted Cs") for v in told] == [0, None, None, 0, None, 1, None, 0]
+    assert [v.get("distortions") for v in told] == [1, None, None, 0, 1, 1, None, 1]
+    assert [v.get("distorted V") for v in told] == [3, 0, 0, 0, 2, None, None, 1]  # as it is, but for the codes
+
+
+def test_a_study_is_a_folder_below_the_root(config, tmp_path):
+    study = tmp_path / "study A"
+    study.mkdir()
+    for name in ("recordings", "train.csv", "test.csv", "labels.txt"):
+        (tmp_path / name).rename(study / name)
+    source = SpeechFolder(**config, study="study A", label_file="labels.txt")
+    assert source[0].waveform.any() and source.label_groups and source.place.endswith("study A")
 
 
 def test_tables_may_be_elsewhere_and_folders_below_the_root(config, tmp_path):
@@ -185,13 +245,14 @@ def test_real_corpora_load(name, train, test, shared_data):
     root = shared_data / name
     source = SpeechFolder(root=str(root), label_file=str(root / "labels.txt"), sample_rate=8000, duration=1.0)
     assert len(source) == train[0] + test[0]
+    labels = {label for group in source.label_groups for label in group}
     parts = split(source, Split(), 0)
     speakers = [{source.describe(i).groups["subject"] for i in p} for p in (parts.train, parts.validation, parts.test)]
     assert len(parts.train) + len(parts.validation) == train[0] and len(speakers[0] | speakers[1]) == train[1]
     assert len(parts.test) == test[0] and len(speakers[2]) == test[1]
-    for part in folds(source, Split(folds=3, stratify=next(iter(source.values(0)))), 0):
+    for part in folds(source, Split(folds=3, stratify=tuple(labels)[:2]), 0):
         assert len(part.test) == pytest.approx(len(source) / 3, rel=0.2)
     for i in range(0, len(source), len(source) // 20):
         clip = source.clip(i, 0, 0)
         assert clip.waveform.shape[1] <= 8000 and np.isfinite(clip.waveform).all() and clip.waveform.any()
-        assert all(value in (0, 1) for value in clip.values.values())
+        assert all(value in (0, 1) for name, value in clip.values.items() if name in labels) and labels

@@ -38,7 +38,7 @@ class Draw:
             [_group(d, own.get(d.groups.get("corpus", ""), kind)) for d in self.descriptions] for kind in self.kinds
         ]
         self.seed = seed
-        self.weights = self._weights(source, config.stratify)
+        self.weights = self._weights(source, config.stratified)
 
     @property
     def kind(self) -> str:
@@ -92,22 +92,25 @@ class Draw:
             for p in range(len(sizes))
         ]
 
-    def _weights(self, source: Source, stratify: str | None) -> Float[np.ndarray, "recordings classes"]:
-        """Of each recording: 1, so that parts have equally many, and 1 for its class."""
+    def _weights(self, source: Source, stratify: Sequence[str]) -> Float[np.ndarray, "recordings classes"]:
+        """Of each recording: 1, so that parts have equally many, and 1 for its class of each value."""
         each = np.ones((len(self.descriptions), 1))
-        if stratify is None:
+        if not stratify:
             return each
-        labels = [source.values(i).get(stratify) for i in range(len(self.descriptions))]
+        values = [source.values(i) for i in range(len(self.descriptions))]
+        return np.hstack([each, *(self._classes(name, [v.get(name) for v in values]) for name in stratify)])
+
+    def _classes(self, name: str, labels: list[Any]) -> Float[np.ndarray, "recordings classes"]:
         if any(label is not None and np.ndim(label) for label in labels):
-            raise ValueError(f"split.stratify: {stratify!r} is a signal, not a class of each recording")
+            raise ValueError(f"split.stratify: {name!r} is a signal, not a class of each recording")
         texts = ["" if label is None or label != label else str(label) for label in labels]
         classes = sorted({*texts} - {""})
         if not 0 < len(classes) <= _CLASSES:
             raise ValueError(
-                f"split.stratify: {stratify!r} has {len(classes)} different values over {len(texts)} recordings; "
+                f"split.stratify: {name!r} has {len(classes)} different values over {len(texts)} recordings; "
                 f"name a value with 1 to {_CLASSES} classes"
             )
-        return np.hstack([each, np.array(texts)[:, None] == np.array(classes)])
+        return (np.array(texts)[:, None] == np.array(classes)).astype(float)
 
     def refuse_shared(self, parts: dict[Any, list[int]]) -> None:
         """Refuse a group that is in two parts."""

@@ -43,8 +43,8 @@ class Split(Section):
     second of `ratios`. `none`: all of it is trained on."""
     group: str | None = None
     """The kind of group that is kept whole; by default the source's own, or each recording."""
-    stratify: str | None = None
-    """A value with few classes, whose shares should be alike in every part."""
+    stratify: str | tuple[str, ...] | None = None
+    """A value with few classes, or several, whose shares should be alike in every part."""
     folds: int | None = Field(default=None, ge=2)
     """Number of folds in a cross-validation, over everything, whatever parts the corpus has."""
     seed: int | None = Field(default=None, ge=0)
@@ -73,6 +73,11 @@ class Split(Section):
         if self.folds and self.protocol in ("unseen_both", "ordered"):
             raise ValueError(f"folds divide one kind of group, and protocol {self.protocol} does not; leave one out")
         return self
+
+    @property
+    def stratified(self) -> tuple[str, ...]:
+        """The values whose shares should be alike in every part."""
+        return (self.stratify,) if isinstance(self.stratify, str) else self.stratify or ()
 
     @property
     def share(self) -> float:

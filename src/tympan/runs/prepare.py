@@ -127,10 +127,12 @@ def prepare(run: Run, parts: Parts) -> Prepared:
     """
     values = known(run, parts.train)
     names = list(dict.fromkeys(name for v in values for name in v))
+    listed = {label: None for group in run.data.label_groups for label in group}
+    labels = [{name: v[name] for name in listed if name in v} for v in values] if listed else values
     outputs: dict[str, Output] = {}
     for name, output in run.outputs.items():
         _fits(run, output.target, names)
-        target = output.target.fit(values)
+        target = output.target.fit(values if output.target.outputs else labels)
         loss: Loss = output.criterion
         if type(loss).fit is not Loss.fit:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])

@@ -6,9 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...component import assume, did_you_mean
+from pydantic import field_validator, model_validator
+
+from ...component import assume
 from .. import cache, storage, table
 from ..audio import Info
+from ..labels import Labels
 from ..recordings import Recording, Recordings
 
 _PARTS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
@@ -26,6 +29,8 @@ class SpeechFolder(Recordings):
 
     root: str
     """Path or URI of the folder."""
+    study: str | None = None
+    """The folder below the root that is meant, where the root holds several such folders."""
     folder: str = "recordings"
     """The folder below the root that holds one folder for each uid; empty where they are directly below the root."""
     splits: str | None = None
@@ -36,8 +41,26 @@ class SpeechFolder(Recordings):
     group_column: str = "subject"
     """The column that says who speaks; nobody may be in two parts of a split."""
     label_file: str | None = None
-    """A text that lists the columns to predict, one a line: a URI, or a path, relative to the root. By default all
-    columns but id and group are known."""
+    """A text that lists the columns to predict, one a line: a URI, or a path, relative to the root. Several on one
+    line, with commas between them, are answered by one classifier. All other columns are known, and not predicted."""
+    derived: dict[str, str] = {}
+    """Labels that are made of columns, by name: `any_above(["distorted Cs", "distorted V"], 0)`. They see ratings as
+    they are in the table, but for unknown codes."""
+    unknown: tuple[float | str, ...] = ()
+    """Cells of labels, and of the columns that labels are made of, that mean that nothing is known: `[-1, 6]`."""
+    positive_above: float | dict[str, float] | None = None
+    """The labels of the label file become 1 where they are above this number and 0 where they are not; or each label
+    by its own number. Derived labels are not changed."""
+
+    @field_validator("study")
+    @classmethod
+    def _one_folder(cls, study: str | None) -> str | None:
+        return study if study is None else storage.check_id(study)
+
+    @model_validator(mode="after")
+    def _labels_are_told(self) -> "SpeechFolder":
+        Labels.of(self.derived, self.unknown, self.positive_above, self.label_file)
+        return self
 
     @property
     def group(self) -> str | None:
@@ -45,28 +68,36 @@ class SpeechFolder(Recordings):
 
     @property
     def place(self) -> str:
-        return self.root
+        """The folder itself, which is the study's."""
+        return storage.join(self.root, self.study) if self.study else self.root
+
+    @property
+    def label_groups(self) -> tuple[tuple[str, ...], ...]:
+        return self.labels.groups
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What is predicted, and how it is read."""
+        text = None if self.label_file is None else storage.read_text(self._beside(self.label_file))
+        return Labels.of(self.derived, self.unknown, self.positive_above, self.label_file, text)
 
     def recordings(self) -> list[Recording]:
         tables = {uri: (part, table.read(uri)) for part, uri in self._tables()}
-        labels = self._labels()
         for uri, (_, rows) in tables.items():
             table.require(rows, [self.id_column, self.group_column], uri)
-            for label in labels or ():
-                if label not in rows[0]:
-                    raise ValueError(
-                        f"{uri} has no column {label!r}, which {self.label_file} lists; correct the list, or add the "
-                        f"column to those that it has: {', '.join(rows[0])}{did_you_mean(label, list(rows[0]))}"
-                    )
-        if labels is None:
-            columns = dict.fromkeys(name for _, rows in tables.values() for name in rows[0])
-            labels = [name for name in columns if name not in (self.id_column, self.group_column)]
+        own = {
+            uri: [n for n in rows[0] if n not in (self.id_column, self.group_column)]
+            for uri, (_, rows) in tables.items()
+        }
+        for uri, header in own.items():
+            self.labels.require(header, uri)
+        names = list(dict.fromkeys(name for header in own.values() for name in header))
         flat = [(part, uri, row) for uri, (part, rows) in tables.items() for row in rows]
-        cells = {n: table.numbers([row.get(n) for *_, row in flat], f"column {n!r} of {self.root}") for n in labels}
-        found = [
-            self._recording(part, uri, row, {n: cells[n][i] for n in labels if cells[n][i] is not None})
-            for i, (part, uri, row) in enumerate(flat)
-        ]
+        cells = {n: table.numbers([row.get(n) for *_, row in flat], f"column {n!r} of {self.place}") for n in names}
+        found = []
+        for i, (part, uri, row) in enumerate(flat):
+            told = {n: own[i] for n, own in cells.items() if own[i] is not None}
+            found.append(self._recording(part, uri, row, self.labels.read(told, f"{uri}, {row[self.id_column]}")))
         self._check_folder(found[0].id)
         return found
 
@@ -110,7 +141,7 @@ class SpeechFolder(Recordings):
         return set()
 
     def _tables(self) -> list[tuple[str | None, str]]:
-        splits = self.splits or self.root
+        splits = self.splits or self.place
         if splits.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
             return [(None, splits)]
         every: list[tuple[str | None, str]] = [(part, storage.join(splits, name)) for part, name in _PARTS.items()]
@@ -121,16 +152,10 @@ class SpeechFolder(Recordings):
             )
         return tables
 
-    def _labels(self) -> list[str] | None:
-        if self.label_file is None:
-            return None
-        # A line may hold several, separated by commas: lists written for timm-based speech classifiers do.
-        elsewhere = storage.is_remote(self.label_file) or Path(self.label_file).expanduser().is_absolute()
-        text = storage.read_text(self.label_file if elsewhere else storage.join(self.root, self.label_file))
-        labels = [label.strip() for label in re.split(r"[,\r\n]+", text) if label.strip()]
-        if not labels:
-            raise ValueError(f"{self.label_file} lists no labels; write one column's name on each line")
-        return list(dict.fromkeys(labels))
+    def _beside(self, path: str) -> str:
+        """A URI or an absolute path as it is; else below the folder."""
+        elsewhere = storage.is_remote(path) or Path(path).expanduser().is_absolute()
+        return path if elsewhere else storage.join(self.place, path)
 
     def _recording(self, part: str | None, uri: str, row: dict[str, Any], values: dict[str, Any]) -> Recording:
         uid, group = row[self.id_column], row[self.group_column]
@@ -145,17 +170,17 @@ class SpeechFolder(Recordings):
         except ValueError as error:
             raise ValueError(f"{uri}, column {self.id_column!r}: {error}") from error
         return Recording(
-            storage.join(self.root, self.folder, str(uid)), str(uid), {self.group_column: str(group)}, part, values
+            storage.join(self.place, self.folder, str(uid)), str(uid), {self.group_column: str(group)}, part, values
         )
 
     def _check_folder(self, uid: str) -> None:
         """One look, so that a misplaced folder is told apart from a missing recording."""
-        place = storage.join(self.root, self.folder)
+        place = storage.join(self.place, self.folder)
         if not self.folder or storage.is_folder(place):
             return
-        if storage.is_folder(storage.join(self.root, uid)):
-            raise ValueError(f"there is no folder {place}; {uid} is directly below {self.root}: write `folder: ''`")
-        if storage.is_folder(self.root):  # an https server tells of no folders
+        if storage.is_folder(storage.join(self.place, uid)):
+            raise ValueError(f"there is no folder {place}; {uid} is directly below {self.place}: write `folder: ''`")
+        if storage.is_folder(self.place):  # an https server tells of no folders
             raise ValueError(f"there is no folder {place}; `root` and `folder` name where the uids' folders are")
 
     def _metadata(self, recording: Recording) -> dict[str, Any]:
