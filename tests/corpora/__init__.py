@@ -23,3 +23,17 @@ def put_sound(uri: str, waveform: np.ndarray, rate: int) -> None:
     )
     with storage.open_binary(uri, "wb") as out:
         out.write(file.getvalue())
+
+
+def voice(seed: int, seconds: float = 1.2, rate: int = 16000) -> np.ndarray:
+    """Noise through a few resonances that wander, so that no two are alike."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * rate)
+    t = np.arange(n) / rate
+    sound = np.zeros(n)
+    for _ in range(6):
+        knots = np.exp(rng.uniform(np.log(200), np.log(3500), 8))
+        frequency = np.interp(t, np.linspace(0, seconds, 8), knots)
+        level = np.interp(t, np.linspace(0, seconds, 12), rng.uniform(0, 1, 12))
+        sound += level * np.sin(2 * np.pi * np.cumsum(frequency) / rate + rng.uniform(0, 6))
+    return (0.1 * sound + 1e-3 * rng.standard_normal(n)).astype(np.float32)

@@ -21,7 +21,8 @@ def fabricate(root: str) -> dict[str, Any]:
                 lines.append(f"{uid},{speaker},{50 + n},{n % 2},{'' if take else 2.5 + n}")
                 rate, encoding = ((16000, "WAV"), (11025, "FLAC"))[take]
                 folder = storage.join(root, "recordings", uid)
-                sound = tone(200 + 100 * n + 50 * take, 0.5 + 0.1 * n, rate, delay=0.05)
+                pitch = 200 + 100 * n + 50 * take + 20 * (part == "test")
+                sound = tone(pitch, 0.5 + 0.1 * n, rate, delay=0.05)
                 put_sound(storage.join(folder, f"waveform.{encoding.lower()}"), sound, rate)
                 metadata = {"encoding": encoding, "sample_rate_hz": rate, "subject": speaker, "task": "vowel"}
                 storage.write_text(storage.join(folder, "metadata.json"), json.dumps(metadata))

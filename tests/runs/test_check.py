@@ -4,15 +4,17 @@ import warnings
 from io import StringIO
 
 import pytest
+import soundfile
 from rich.console import Console
 from typer.testing import CliRunner
 
-from corpora import hku956, pmemo2019
+from corpora import hku956, pmemo2019, speech_folder, voice
 from runs_helpers import write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.runs.check import check, show
 from tympan.runs.configuration import load
+from tympan.runs.parts import LabelCount
 
 EDA = {"type": "continuous", "quantities": {"eda": "z"}, "rate": 4}
 FEATURES = {"type": "mel", "n_mels": 4, "window": 0.128, "hop": 0.05}
@@ -64,3 +66,19 @@ def test_unusable_sound_is_still_a_failure(tmp_path):
     result = CliRunner().invoke(app, ["check", str(file)])
     assert result.exit_code == 1
     assert "broken_100083" in result.output and "note: " in result.output and "996 = 997" in result.output
+
+
+def test_recordings_and_speakers_are_counted_by_label_and_a_sound_under_two_ids_is_refused(tmp_path):
+    data = {"type": "speech_folder", **speech_folder.fabricate(str(tmp_path / "clinic"))}
+    features = {"type": "mel", "n_mels": 8, "window": 0.064, "hop": 0.02}
+    target = {"type": "binary", "labels": ["dysarthria"]}
+    file = write(tmp_path / "run.yaml", data=data, target=target, features=features)
+    copied, copy = (tmp_path / "clinic" / "recordings" / f"clinic-{uid}" for uid in ("bob-0", "eve-0"))
+    sound = voice(3)
+    for folder, samples in ((copied, sound), (copy, 0.5 * sound[300:])):
+        soundfile.write(folder / "waveform.wav", samples, 16000)
+    found = check(load(file))
+    assert found.labels["dysarthria"]["test"] == LabelCount(3, 2, 2, 1, 0)
+    assert list(found.refused) == ["clinic-eve-0"] and not found.sound
+    assert "sounds like a copy (encoded anew, or cut) of clinic-bob-0, in test and in train" in _text(found)
+    assert "groups with one" in _text(found)

@@ -138,6 +138,11 @@ class Source(Component):
         return {}
 
     @property
+    def distinct(self) -> bool:
+        """Whether one sound under two ids is a mistake, as it is among utterances; `check` then looks for it."""
+        return False
+
+    @property
     def label_groups(self) -> tuple[tuple[str, ...], ...]:
         """The labels that one classifier answers together, for each classifier; none said by default."""
         return ()

@@ -13,10 +13,11 @@ from rich.table import Table
 from ..component import AssumptionWarning
 from ..data import Example, Source
 from ..data.audio import TooLong
+from ..data.duplicates import Fingerprint, fingerprint, same
 from ..data.table import some
 from ..signals import Signal
 from .audible import unheard
-from .parts import count
+from .parts import LabelCount, count, count_labels
 from .prepare import prepare
 from .run import Run
 from .transform import origin
@@ -42,6 +43,8 @@ class Checked:
     """Usable recordings and their groups in each part."""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     """What is known of each output, by part."""
+    labels: dict[str, dict[str, LabelCount]] = field(default_factory=dict)
+    """How many say yes to each label, by part."""
     shapes: dict[str, Signal] = field(default_factory=dict)
     """What goes through the pipeline: the sound, its features, the embedding, and each target."""
     model: str = ""
@@ -75,12 +78,15 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     found.model = pipeline.explained
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
     uneven: list[str] = []
+    prints: dict[int, Fingerprint] = {}
     for index in range(len(source)):
         try:
             example = _heard(source, index)
             prepared.encode(example)
             length = example.waveform.shape[1] / source.sample_rate
             found.seconds += length
+            if source.distinct:
+                prints[index] = fingerprint(example.waveform, source.sample_rate)
             if source.sounding and (off := _uneven(example, length, source.rates)):
                 uneven.append(off)
         except (OSError, ValueError) as error:
@@ -92,12 +98,25 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
             f"{len(uneven)} recordings have sound more than {_APART:g} s longer or shorter than a signal: "
             + some(uneven, 3)
         )
+    found.refused |= _twice(source, prints)
     named = {f"fold {i}": p.test for i, p in enumerate(parts)} if run.split.folds else vars(parts[0])
     usable = {name: [i for i in own if source.describe(i).id not in found.refused] for name, own in named.items()}
     for part, told in count(prepared.run, usable).items():
         found.parts[part] = {"recordings": told["recordings"], "groups": told["groups"]}
         for column, text in told["known"].items():
             found.outputs.setdefault(column, {})[part] = text
+    found.labels = count_labels(prepared.run, usable)
+    return found
+
+
+def _twice(source: Source, prints: Mapping[int, Fingerprint]) -> dict[str, str]:
+    """Why each recording is refused that is another one again."""
+    indices, found = list(prints), dict[str, str]()
+    for a, b, share in same(list(prints.values())):
+        again, first = source.describe(indices[a]), source.describe(indices[b])
+        parts = f", in {again.part} and in {first.part}" if again.part != first.part else ""
+        how = "has the very sound of" if share == 0 else "sounds like a copy (encoded anew, or cut) of"
+        found[again.id] = f"{how} {first.id}{parts}; take one of them out of its table"
     return found
 
 
@@ -139,6 +158,8 @@ def show(found: Checked, console: Console) -> None:
         known = [outputs.get(part, "") for outputs in found.outputs.values()]
         table.add_row(part, str(counts["recordings"]), str(counts["groups"]), *known)
     console.print(table)
+    if found.labels:
+        console.print(_label_table(found.labels))
     for title, each in (("left out", found.left_out), ("not usable", found.refused)):
         if each:
             listed = Table(title, "why")
@@ -147,3 +168,13 @@ def show(found: Checked, console: Console) -> None:
             console.print(listed)
             if len(each) > _LISTED:
                 console.print(f"and {len(each) - _LISTED} more")
+
+
+def _label_table(labels: Mapping[str, Mapping[str, LabelCount]]) -> Table:
+    """Recordings of each label and part, and the groups that they are of."""
+    table = Table("label", "part", "recordings", "groups", "positive", "groups with one", "unknown")
+    for label, parts in labels.items():
+        for part, n in parts.items():
+            numbers = (n.recordings, n.groups, n.positive, n.positive_groups, n.unknown)
+            table.add_row(escape(label), part, *(f"{number:,}" for number in numbers))
+    return table

@@ -1,6 +1,7 @@
 """What the parts of a run's data hold: recordings, groups, seconds of sound, and what is known of each output."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,43 @@ from .run import Run
 
 _BINS = 16
 _NAMED = 6  # with more classes their counts are given as a range
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """What one part knows of a label that is given once per recording."""
+
+    recordings: int
+    """Those whose label is known."""
+    groups: int
+    """Their groups: speakers."""
+    positive: int
+    positive_groups: int
+    """Groups with a positive recording."""
+    unknown: int
+
+
+def count_labels(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict[str, LabelCount]]:
+    """How many recordings and groups of each part say yes and no, by label; nothing for other targets.
+
+    Args:
+        run: with what its targets learn from the training part filled in.
+        parts: the indices of each part.
+    """
+    found: dict[str, dict[str, LabelCount]] = {}
+    targets = [o.target for o in run.outputs.values() if o.target.space == "binary" and o.target.rate is None]
+    for part, indices in parts.items() if targets else ():
+        groups = [run.group_of(run.data.describe(i)) for i in indices]
+        encoded = [[target.truth(target.encode(v)[None]) for target in targets] for v in known(run, indices)]
+        for t, target in enumerate(targets):
+            for label in target.outputs:
+                truth = [float(one[t][label].ravel()[0]) for one in encoded]
+                told = [(g, x) for g, x in zip(groups, truth, strict=True) if not np.isnan(x)]
+                yes = [g for g, x in told if x]
+                found.setdefault(label, {})[part] = LabelCount(
+                    len(told), len({g for g, _ in told}), len(yes), len(set(yes)), len(truth) - len(told)
+                )
+    return found
 
 
 def describe(prepared: Prepared) -> dict[str, dict[str, Any]]:

@@ -72,6 +72,10 @@ class SpeechFolder(Recordings):
         return storage.join(self.root, self.study) if self.study else self.root
 
     @property
+    def distinct(self) -> bool:
+        return True
+
+    @property
     def label_groups(self) -> tuple[tuple[str, ...], ...]:
         return self.labels.groups
 
