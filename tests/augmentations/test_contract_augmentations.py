@@ -108,11 +108,11 @@ def test_it_works_on_the_device_of_its_tensors(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_sound_moves_only_where_that_is_declared(name: str) -> None:
     augmentation = choose(name)
-    x, real, key, signal = clips(augmentation)
-    middle = signal.frames * 7 // 8
-    x[:, :, middle] = 1000.0
+    x, real, key, signal = (clip[1::2] if isinstance(clip, torch.Tensor) else clip for clip in clips(augmentation))
+    place, near = signal.frames // 4, 0.01 * signal.frames / signal.duration  # a frame spreads over a few samples
+    x[:, :, place] = 1000.0
     y, there = augmentation(x, real, key, 0, signal)
-    stays = (y.abs().amax(1).argmax(1) == middle).float().mean()
+    stays = ((y.abs().amax(1).argmax(1) - place).abs() <= near).float().mean()
     assert (stays < 0.2) if augmentation.moves_sound else (stays > 0.5 and there.equal(real))
 
 

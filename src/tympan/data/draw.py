@@ -9,24 +9,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 # SplitMix64 (Steele, Lea & Flood 2014): constants as signed 64-bit integers, the only 64-bit integers torch adds.
-_STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 def _shift(x: Any, bits: int) -> Any:
     return (x >> bits) & ((1 << (64 - bits)) - 1)  # a logical shift, though the integers are signed
 
 
-def _mix(x: Any) -> Any:
+def mix(x: Any) -> Any:
+    """The finalizer of SplitMix64, of signed 64-bit integers."""
     x = (x ^ _shift(x, 30)) * _MIX1
     x = (x ^ _shift(x, 27)) * _MIX2
     return x ^ _shift(x, 31)
 
 
 def _hash(key: Any, seed: int, name: str, counter: Any) -> Any:
-    stream = _STEP * (seed * (1 << 32) + zlib.crc32(name.encode())) % (1 << 64)
-    h = _mix(key[:, 0] + (stream - (1 << 64) if stream >= 1 << 63 else stream))
-    h = _mix(h + _STEP * (key[:, 1] + 1))
-    return _mix(h[:, None] + _STEP * (counter[None, :] + 1))
+    stream = STEP * (seed * (1 << 32) + zlib.crc32(name.encode())) % (1 << 64)
+    h = mix(key[:, 0] + (stream - (1 << 64) if stream >= 1 << 63 else stream))
+    h = mix(h + STEP * (key[:, 1] + 1))
+    return mix(h[:, None] + STEP * (counter[None, :] + 1))
 
 
 def uniform(key: Int[Tensor, "batch 2"], seed: int, name: str, n: int) -> Float[Tensor, "batch {n}"]:

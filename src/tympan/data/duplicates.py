@@ -66,7 +66,7 @@ def fingerprint(waveform: Float[np.ndarray, "channels samples"], rate: int) -> F
     loud = (level > floor)[_LAG:]
     later = (bits[_LATER:] ^ bits[:-_LATER])[loud[_LATER:]]
     steady = not later.size or np.unpackbits(later.view(np.uint8)).mean() < _CHANGED
-    digest = hashlib.sha256(np.ascontiguousarray(waveform)).digest()
+    digest = hashlib.sha256(waveform.tobytes()).digest()
     return Fingerprint(bits, bits[:, None] ^ powers[unsure], loud & (not steady), digest)
 
 

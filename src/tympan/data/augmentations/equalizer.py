@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation
+from ._places import fast_length
 
 _KNOTS = 8
 
@@ -37,7 +38,7 @@ class Equalizer(Augmentation):
         uniform: Float[Tensor, "batch knots"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        n = 1 << (2 * x.shape[2] - 1).bit_length()  # what the filter rings on does not come round
+        n = 2 * fast_length(x.shape[2])  # what the filter rings on does not come round
         top = x.shape[2] / signal.duration / 2
         frequencies = torch.linspace(0, top, n // 2 + 1, device=x.device, dtype=x.dtype)
         if self.lowest >= top:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation
-from ._masks import MOST, cover, hidden
+from ._masks import MOST, covered, masked, mean
 
 
 class FrequencyMask(Augmentation):
@@ -46,5 +46,5 @@ class FrequencyMask(Augmentation):
                 f"{channels} channels; set it to at most {channels // 2}"
             )
         every = torch.full((batch, 1), channels, device=x.device)
-        there = hidden(uniform, self.masks, self.max_width, torch.zeros_like(every), every, channels)
-        return cover(x, real, there.repeat(1, signal.planes)[:, :, None]), real
+        width, start = masked(uniform, self.masks, self.max_width, torch.zeros_like(every), every)
+        return covered(x, width, start, 1, mean(x, real), signal.planes), real

@@ -12,10 +12,10 @@ from ._random import noise
 
 
 class GaussianNoise(Augmentation):
-    """Add white noise at a signal-to-noise ratio drawn evenly in decibels.
+    """Add white noise at a signal-to-noise ratio drawn evenly in decibels, or of one deviation whatever the sound.
 
     The ratio is that of the mean squares over the real samples of a clip, all channels together; each channel has
-    noise of its own. Silence stays silence.
+    noise of its own. By a ratio silence stays silence.
     """
 
     on: ClassVar[Literal["waveform", "features"]] = "waveform"
@@ -25,6 +25,8 @@ class GaussianNoise(Augmentation):
     """The lowest signal-to-noise ratio, in dB."""
     high: float = Field(default=50.0, ge=-60, le=120)
     """The highest, in dB."""
+    deviation: float | None = Field(default=None, gt=0, le=1)
+    """The noise's own standard deviation, full scale being 1, instead of a ratio."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "GaussianNoise":
@@ -39,8 +41,11 @@ class GaussianNoise(Augmentation):
         uniform: Float[Tensor, "batch 3"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
+        white = noise(uniform[:, 1:], x.shape[1] * x.shape[2]).view_as(x)
+        level = self.deviation or self._level(x, real, uniform)
+        return x + level * white * real[:, None].to(x.dtype), real
+
+    def _level(self, x: Tensor, real: Tensor, uniform: Tensor) -> Float[Tensor, "batch 1 1"]:
         ratio = self.low + (self.high - self.low) * uniform[:, 0]
         power = x.square().sum((1, 2)) / (real.sum(1).clamp(min=1) * x.shape[1])
-        level = (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]
-        white = noise(uniform[:, 1:], x.shape[1] * x.shape[2]).view_as(x)
-        return x + level * white * real[:, None].to(x.dtype), real
+        return (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation
+from ._places import fast_length
 from ._random import noise
 
 
@@ -55,6 +56,6 @@ class Room(Augmentation):
         falls = torch.exp(-t * (6.907755 / seconds)[:, None]) * (t > 0)  # ln(1000)
         tail = noise(uniform[:, 2:], frames)[:, 0] * falls
         tail = tail * (level / tail.square().sum(1).sqrt().clamp(min=1e-12))[:, None]  # none within a sample
-        n = 1 << (2 * frames - 1).bit_length()
+        n = fast_length(2 * frames)
         reflected = torch.fft.irfft(torch.fft.rfft(x, n) * torch.fft.rfft(tail, n)[:, None], n)[..., :frames]
         return (x + reflected) * real[:, None].to(x.dtype), real

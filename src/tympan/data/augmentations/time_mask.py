@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation
-from ._masks import MOST, cover, hidden
+from ._masks import MOST, covered, masked, mean
+from ._places import begins
 
 
 class TimeMask(Augmentation):
@@ -34,6 +35,6 @@ class TimeMask(Augmentation):
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
         widest = max(round(self.max_width * x.shape[2] / signal.duration), 1)
-        first = real.int().argmax(1, keepdim=True)
-        there = hidden(uniform, self.masks, widest, first, real.sum(1, keepdim=True), x.shape[2])
-        return cover(x, real, there[:, None]), real
+        first = begins(real)[:, None]
+        width, start = masked(uniform, self.masks, widest, first, real.sum(1, keepdim=True))
+        return covered(x, width, start, 2, mean(x, real)), real

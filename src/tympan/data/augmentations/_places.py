@@ -1,0 +1,53 @@
+"""Where the sound of a clip lies, for changes that make it longer or shorter."""
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+
+def plain(x: Tensor) -> bool:
+    """Whether a tensor may be written piece by piece: in the processor's memory, and no gradient is wanted of it."""
+    return x.device.type == "cpu" and not x.requires_grad
+
+
+def fast_length(samples: int) -> int:
+    """The smallest length of a Fourier transform that is quick, from `samples` on, and even."""
+    return 2 * int(next_fast_len(-(-samples // 2), True))  # pyright: ignore[reportArgumentType]
+
+
+def begins(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, " batch"]:
+    """The first real sample of each clip."""
+    return real.view(torch.uint8).argmax(1)
+
+
+def moved(
+    x: Shaped[Tensor, "batch channels frames"], by: Int[Tensor, " batch"]
+) -> Shaped[Tensor, "batch channels frames"]:
+    """Each clip later by so many samples; what leaves is lost, and what comes is 0."""
+    if plain(x):  # slices are copied at the speed of memory
+        y, frames = torch.empty_like(x), x.shape[2]
+        for given, made, later in zip(x, y, by.tolist(), strict=True):
+            first, last = min(max(later, 0), frames), min(max(frames + later, 0), frames)
+            made[:, first:last] = given[:, first - later : last - later]
+            made[:, :first] = 0
+            made[:, last:] = 0
+        return y
+    at = torch.arange(x.shape[2], device=x.device) - by[:, None]
+    there = (at >= 0) & (at < x.shape[2])
+    return x.gather(2, at.clamp(0, x.shape[2] - 1)[:, None].expand_as(x)) * there[:, None].to(x.dtype)
+
+
+def put_back(
+    y: Float[Tensor, "batch channels frames"], length: Int[Tensor, " batch"], real: Bool[Tensor, "batch frames"]
+) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
+    """Sound that begins at 0 and has a new length, where it was: it ends where it ended, but in clips that are padded
+    on the right, where it begins where it began; and which samples are real."""
+    frames = y.shape[2]
+    length = length.clamp(1, frames)
+    begin = begins(real)
+    end = begin + real.sum(1)
+    first = torch.where(end == frames, frames - length, begin.minimum(frames - length))
+    place = torch.arange(frames, device=y.device)
+    there = (place >= first[:, None]) & (place < (first + length)[:, None])
+    return moved(y, first) * there[:, None].to(y.dtype), there
