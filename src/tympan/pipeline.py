@@ -17,6 +17,7 @@ from .features import Feature
 from .feedback import check_past, generate, spoiled_past, true_past
 from .frames import levels, masked_mean, resample_mask
 from .head import Head
+from .mixing import Mixing
 from .models import Model
 from .objectives import Loss, Metric, Target
 from .representation import Representation
@@ -125,6 +126,7 @@ class Pipeline(nn.Module):
             head: Any = self.heads[name]
             head.begin(model.head_weights(self.represented, target))
         self.criteria = {name: output.criterion for name, output in outputs.items()}
+        self.mixing = Mixing(augmentations, {n: o.target for n, o in outputs.items()}, self.autoregressive, seed)
 
     def forward(
         self,
@@ -146,6 +148,8 @@ class Pipeline(nn.Module):
         """
         if self.training and self.autoregressive and target is not None:
             return self.teacher_forced(waveform, target, key, samples)
+        if self.training and target is not None and key is not None:
+            target = self.mixing(target, key)
         said = self._answer(*self.embedding(waveform, key, samples), target)
         return said if self.training else {**said, "prediction": self._heard(said["prediction"], waveform)}
 

@@ -41,7 +41,10 @@ class Representation(nn.Module):
         super().__init__()
         self.audio, self.feature, self.seed = audio, feature, seed
         self.padding: Literal["left", "right"] = padding
-        self.augmentations = {on: [a for a in augmentations if a.on == on] for on in ("waveform", "features")}
+        self.augmentations = {
+            on: [(place_seed(seed, place), a) for place, a in enumerate(augmentations) if a.on == on]
+            for on in ("waveform", "features")
+        }
         self.heard = _at(audio, feature.sample_rate)
         self.resample = None if self.heard.rate == audio.rate else _resampler(audio, self.heard)
         self.features, self.signal = _of_every_channel(feature, self.heard)
@@ -90,10 +93,14 @@ class Representation(nn.Module):
         if self.training and self.augmentations[on]:
             if key is None:
                 raise ValueError("augmentations need the `key` of each clip: (epoch, index)")
-            for place, augmentation in enumerate(self.augmentations[on]):
-                # Two augmentations of one type draw differently.
-                x, real = augmentation(x, real, key, self.seed + 7919 * place, signal)
+            for seed, augmentation in self.augmentations[on]:
+                x, real = augmentation(x, real, key, seed, signal)
         return x, real
+
+
+def place_seed(seed: int, place: int) -> int:
+    """The seed of an augmentation by its place, so that two of one type draw differently."""
+    return seed + 7919 * place
 
 
 def level(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import default_collate
 
 from ..signals import frames_within
 from . import Example, Source
+from .augmentations import Augmentation
 
 Encode = Callable[[Example], dict[str, Tensor]]
 """Values of an example -> the encoded target `(channels, frames)` of each output."""
@@ -32,8 +34,12 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         epochs: int = 1,
         shuffle: bool = True,
         batch_size: int = 1,
+        augmentations: Sequence[tuple[int, Augmentation]] = (),
     ) -> None:
-        self.source, self.part, self.encode = source, list(part), encode
+        """Args:
+        augmentations: those of single recordings, each with its seed.
+        """
+        self.source, self.part, self.encode, self.augmentations = source, list(part), encode, augmentations
         self.seed, self.epochs, self.shuffle, self.batch_size = seed, epochs, shuffle, batch_size
         self._plans: dict[int, np.ndarray] = {}
 
@@ -52,11 +58,18 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, index = self.at(position)
         example = self.source.clip(index, epoch, self.seed)
-        return {
-            "waveform": torch.from_numpy(np.require(example.waveform, np.float32, ["C", "W"])),
-            "key": torch.tensor([epoch, index]),
-            "target": self.encode(example),
-        }
+        key = torch.tensor([epoch, index])
+        waveform = torch.from_numpy(np.require(example.waveform, np.float32, ["C", "W"]))
+        return {"waveform": self._changed(waveform, key), "key": key, "target": self.encode(example)}
+
+    def _changed(self, waveform: Float[Tensor, "channels samples"], key: Int[Tensor, " 2"]) -> Tensor:
+        if not self.augmentations:
+            return waveform
+        x, real = waveform[None], torch.ones(1, waveform.shape[1], dtype=torch.bool)
+        signal = replace(self.source.audio, duration=waveform.shape[1] / self.source.sample_rate)
+        for seed, augmentation in self.augmentations:
+            x, real = augmentation(x, real, key[None], seed, signal)
+        return x[0]
 
 
 class Collate:

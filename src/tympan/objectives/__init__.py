@@ -42,6 +42,9 @@ class Target(Component):
     metrics_over_time: ClassVar[tuple[str, ...] | None] = None
     """The default metrics where the target has a rate; the same ones if not said."""
 
+    mixable: ClassVar[bool] = False
+    """Whether something between two encoded targets means something, as mixup needs it; see `mixed`."""
+
     rate: float | None = Field(default=None, gt=0, json_schema_extra=_named_rates)
     """Values per second (Hz); by default one value per clip. A configuration may also name it: `native` is the data's
     own, `features` that of the features' frames, `audio` the sound's."""
@@ -97,6 +100,16 @@ class Target(Component):
         self, decoded: "Mapping[str, Float[np.ndarray, 'values frames']]"
     ) -> "dict[str, list[float] | list[str]]":
         """One clip's decoded prediction as the columns of a table, one entry a frame, units in the names."""
+
+    def mixed(
+        self,
+        encoded: "Float[Tensor, 'batch channels frames']",
+        other: "Float[Tensor, 'batch channels frames']",
+        share: "Float[Tensor, 'batch']",
+    ) -> "Float[Tensor, 'batch mixed frames']":
+        """A share of one encoded target and the rest of another; what is unknown of either is unknown."""
+        weight = share[:, None, None]
+        return weight * encoded + (1 - weight) * other
 
     def past_signal(self, duration: float) -> Signal:
         """The Signal of what an autoregressive model hears of its past; by default that of a prediction."""

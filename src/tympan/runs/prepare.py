@@ -15,6 +15,7 @@ from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
+from ..representation import place_seed
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening
 from .rates import AtRate
@@ -65,7 +66,9 @@ class Prepared:
         """A part as a dataset of clips, for `epochs` epochs laid end to end."""
         indices = getattr(self.parts, part)
         batch_size = self.run.training.batch_size
-        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size)
+        own = enumerate(self.run.augmentations) if shuffle else ()  # which is to say, in training
+        changes = [(place_seed(self.run.seed, place), a) for place, a in own if a.on == "recording"]
+        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes)
 
     @property
     def collate(self) -> Collate:
@@ -82,6 +85,8 @@ class Prepared:
         """
         torch.manual_seed(self.run.seed)
         run = self.run
+        for augmentation in run.augmentations:
+            augmentation.ready()
         return Pipeline(
             self.source.audio, self.source.padding, run.features, run.model, run.outputs, run.augmentations, run.seed
         )

@@ -13,19 +13,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+On = Literal["waveform", "features", "recording"]
+
+
 class Augmentation(Component):
     """A random change of the sound or of its features, in training only: pure in (seed, epoch, index)."""
 
     packages: ClassVar[tuple[str, ...]] = ("tympan.data.augmentations",)
-    on: ClassVar[Literal["waveform", "features"]]
-    """What is changed."""
+    on: ClassVar[On]
+    """What is changed: batches of sound, their features, or one clip where it is read."""
     draws: ClassVar[int]
     """How many random numbers an example needs, beside the one for `p`."""
     moves_sound: ClassVar[bool] = False
     """Whether sound moves in time, so that a target with a rate would no longer fit."""
 
+    mixes: ClassVar[bool] = False
+    """Whether another clip of the batch is mixed in, so that targets have to be mixed as well; see `share`."""
+
     p: float = Field(default=1.0, ge=0, le=1)
     """The probability that an example is changed."""
+
+    def ready(self) -> None:
+        """See that everything is there that it needs: files, if any.
+
+        Raises:
+            ValueError: what is missing.
+        """
 
     @abstractmethod
     def change(
@@ -40,6 +53,10 @@ class Augmentation(Component):
         Args:
             uniform: numbers in [0, 1), `draws` for each example, that alone decide the change.
         """
+
+    def share(self, key: "Tensor", seed: int) -> "Float[Tensor, 'batch']":
+        """What is left of each clip's own target; the rest is that of the next clip of the batch."""
+        raise NotImplementedError(f"{self.type} mixes no clips")
 
     def __call__(
         self,

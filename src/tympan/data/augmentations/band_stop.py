@@ -1,7 +1,7 @@
 """Band-stop: a random band of frequencies is missing."""
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class BandStop(Augmentation):
@@ -19,7 +19,7 @@ class BandStop(Augmentation):
     cosine of a quarter of the band on each side.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 2
 
     lowest: float = Field(default=200.0, gt=0)

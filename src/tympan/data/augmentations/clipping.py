@@ -1,6 +1,6 @@
 """Clipping: the loudest samples are cut off, as by a recorder that was set too loud."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,13 +8,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class Clipping(Augmentation):
     """Cut every sample off that is above a level, drawn evenly in decibels below each clip's own peak."""
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
 
     low: float = Field(default=3.0, gt=0, le=60)

@@ -1,13 +1,13 @@
 """Cut-out: a random stretch of sound is silent."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._masks import covered, masked
 from ._places import begins
 
@@ -18,7 +18,7 @@ class CutOut(Augmentation):
     DeVries & Taylor 2017, doi 10.48550/arXiv.1708.04552, of time.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 2
 
     max_width: float = Field(default=0.5, gt=0)

@@ -1,7 +1,7 @@
 """Equalizer: a random smooth frequency response, as of another microphone, place or loudspeaker."""
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._places import fast_length
 
 _KNOTS = 8
@@ -23,7 +23,7 @@ class Equalizer(Augmentation):
     folded real cepstrum), so that nothing sounds before its cause. All channels of a clip have the same one.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = _KNOTS
 
     max_gain: float = Field(default=9.0, gt=0, le=60)

@@ -1,6 +1,6 @@
 """Frequency mask: bands of neighbouring channels are hidden (SpecAugment)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._masks import MOST, covered, masked, mean
 
 
@@ -19,7 +19,7 @@ class FrequencyMask(Augmentation):
     hidden.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "features"
+    on: ClassVar[On] = "features"
     draws: ClassVar[int] = 2 * MOST
 
     max_width: int = Field(default=24, ge=1)

@@ -1,13 +1,13 @@
 """Gain: louder or softer by a random number of decibels."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class Gain(Augmentation):
@@ -17,7 +17,7 @@ class Gain(Augmentation):
     `standardize: clip` or `channel` does undo it, but for its floor: there it only costs time.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
 
     low: float = Field(default=-12.0, ge=-120, le=120)

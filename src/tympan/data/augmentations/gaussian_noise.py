@@ -1,13 +1,13 @@
 """Gaussian noise: white, at a random level below the sound's."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._random import noise
 
 
@@ -18,7 +18,7 @@ class GaussianNoise(Augmentation):
     noise of its own. By a ratio silence stays silence.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 3
 
     low: float = Field(default=10.0, ge=-60, le=120)

@@ -1,6 +1,6 @@
 """Pitch shift: higher or lower by a random number of semitones, at the same tempo."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class PitchShift(Augmentation):
@@ -18,7 +18,7 @@ class PitchShift(Augmentation):
     move with the pitch, so that another speaker seems to be heard. `low` and `high` may be equal.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
 
     low: float = Field(default=-2.0, ge=-24, le=24)

@@ -1,6 +1,6 @@
 """Room: a random tail of reverberation."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._places import fast_length
 from ._random import noise
 
@@ -21,7 +21,7 @@ class Room(Augmentation):
     channels of a clip have the same tail; it ends with the clip.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 4
 
     shortest: float = Field(default=0.1, gt=0)

@@ -1,13 +1,13 @@
 """Speed: faster and higher, or slower and lower, by a random factor."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class Speed(Augmentation):
@@ -16,7 +16,7 @@ class Speed(Augmentation):
     What no longer fits into the clip is lost at its end; what becomes shorter is padded on the side where the clip is.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
     moves_sound: ClassVar[bool] = True
 

@@ -1,13 +1,13 @@
 """Time mask: stretches of time are hidden (SpecAugment)."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._masks import MOST, covered, masked, mean
 from ._places import begins
 
@@ -19,7 +19,7 @@ class TimeMask(Augmentation):
     nothing is hidden. A mask lies within the real frames and hides at most half of them.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "features"
+    on: ClassVar[On] = "features"
     draws: ClassVar[int] = 2 * MOST
 
     max_width: float = Field(default=0.5, gt=0)

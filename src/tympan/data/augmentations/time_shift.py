@@ -1,6 +1,6 @@
 """Time shift: sound comes earlier or later by a random time."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 from ._places import moved
 from ._random import even
 
@@ -20,7 +20,7 @@ class TimeShift(Augmentation):
     half of its own sound, so that a short one does not leave.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 3
     moves_sound: ClassVar[bool] = True
 

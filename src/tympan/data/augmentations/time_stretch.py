@@ -1,13 +1,13 @@
 """Time stretch: faster or slower by a random factor, at the same pitch."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation
+from . import Augmentation, On
 
 
 class TimeStretch(Augmentation):
@@ -16,7 +16,7 @@ class TimeStretch(Augmentation):
     What no longer fits into the clip is lost at its end; what becomes shorter is padded on the side where the clip is.
     """
 
-    on: ClassVar[Literal["waveform", "features"]] = "waveform"
+    on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
     moves_sound: ClassVar[bool] = True
 

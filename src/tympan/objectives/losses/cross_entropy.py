@@ -44,10 +44,12 @@ class CrossEntropy(Loss):
                 f"class_weights has {len(weights)} numbers for {classes} classes; give one for each ('auto' "
                 "cannot where the last class never occurs in the training part)"
             )
-        return nn.functional.cross_entropy(
+        mixed = target.shape[1] == classes and classes > 1  # probabilities of classes, not the number of one
+        losses = nn.functional.cross_entropy(
             prediction,
-            target[:, 0].long(),
+            target if mixed else target[:, 0].long(),
             weight=None if weights is None else prediction.new_tensor(weights),
             label_smoothing=self.label_smoothing,
             reduction="none",
         )[:, None]
+        return losses.expand_as(target)

@@ -20,6 +20,7 @@ class Binary(Target):
     """Labels that hold or do not; each may be unknown by itself."""
 
     space = "binary"
+    mixable = True
     default_loss = "bce"
     default_metrics = ("auroc", "average_precision", "unweighted_average_recall", "accuracy")
 

@@ -19,6 +19,7 @@ class Categorical(Target):
     """One class of several; the network has a channel for each, the encoded target is the number of the class."""
 
     space = "class"
+    mixable = True
     default_loss = "cross_entropy"
     default_metrics = ("accuracy", "unweighted_average_recall")
 
@@ -79,6 +80,19 @@ class Categorical(Target):
 
     def truth(self, encoded: Float[Tensor, "batch channels frames"]) -> dict[str, Float[np.ndarray, "batch 1 frames"]]:
         return {self.column: encoded.detach().cpu().double().numpy()}
+
+    def mixed(
+        self,
+        encoded: Float[Tensor, "batch 1 frames"],
+        other: Float[Tensor, "batch 1 frames"],
+        share: Float[Tensor, " batch"],
+    ) -> Float[Tensor, "batch classes frames"]:
+        """Probabilities of the classes."""
+        return super().mixed(self._shares(encoded), self._shares(other), share)
+
+    def _shares(self, encoded: Float[Tensor, "batch 1 frames"]) -> Float[Tensor, "batch classes frames"]:
+        known = torch.where(encoded.isnan(), 0.0, encoded)
+        return torch.where(encoded.isnan(), torch.nan, self.past_of_truth(known))
 
     def past_of_truth(self, encoded: Float[Tensor, "batch 1 frames"]) -> Float[Tensor, "batch classes frames"]:
         return torch.nn.functional.one_hot(encoded[:, 0].long(), len(self.classes)).transpose(1, 2).float()

@@ -19,6 +19,7 @@ class Continuous(Target):
     """Real quantities, which the network sees with zero mean and unit deviation over the training part."""
 
     space = "real"
+    mixable = True
     default_loss = "mse"
     default_metrics = ("mse", "mae", "r2", "pearson", "spearman")
     metrics_over_time = ("rmse", "mae", "pearson", "ccc")

@@ -1,0 +1,66 @@
+"""Changes that need files or codecs, and so are made of one clip at a time where it is read; and folders of sounds."""
+
+from abc import abstractmethod
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ...signals import Signal
+from .. import audio, cache, storage
+from . import Augmentation, On
+
+_SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff")
+
+
+class Recorded(Augmentation):
+    """An augmentation of the samples of one clip, in the process that reads it."""
+
+    on: ClassVar[On] = "recording"
+
+    @abstractmethod
+    def disturb(
+        self, x: Float[np.ndarray, "channels samples"], uniform: Float[np.ndarray, " draws"], sample_rate: int
+    ) -> Float[np.ndarray, "channels samples"]:
+        """The changed sound, as long as it was and at the same times.
+
+        Raises:
+            ValueError: the sound, or what is to be mixed into it, cannot be used.
+        """
+
+    def change(
+        self,
+        x: Float[Tensor, "batch channels frames"],
+        real: Bool[Tensor, "batch frames"],
+        uniform: Float[Tensor, "batch draws"],
+        signal: Signal,
+    ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
+        y, rate = x.clone(), round(x.shape[2] / signal.duration)
+        for clip, there, numbers in zip(y, real, uniform, strict=True):
+            sound = clip[:, there].detach().numpy()
+            clip[:, there] = torch.from_numpy(self.disturb(sound, numbers.numpy(), rate).astype(np.float32))
+        return y, real
+
+
+@lru_cache(maxsize=16)
+def sounds(folder: str, what: str) -> tuple[str, ...]:
+    """The sound files below a folder, a path or URI, in order.
+
+    Raises:
+        ValueError: there is no such folder, or no sound in it.
+    """
+    try:
+        found = tuple(uri for uri in storage.listing(folder) if uri.lower().endswith(_SOUNDS))
+    except FileNotFoundError as error:
+        raise ValueError(f"augmentation {what}: there is no folder {folder}; correct `folder`") from error
+    if not found:
+        raise ValueError(f"augmentation {what}: {folder} holds no sound ({', '.join(_SOUNDS)}); correct `folder`")
+    return found
+
+
+def sound(uri: str, sample_rate: int) -> Float[np.ndarray, "samples"]:
+    """The decoded sound of one of them, kept in the cache."""
+    return cache.decoded(uri, sample_rate, "mean", lambda: audio.read(uri, sample_rate))[0]

@@ -1,0 +1,66 @@
+"""Codec: what is lost when sound is sent or kept small."""
+
+import io
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import soundfile
+import soxr
+from jaxtyping import Float
+from pydantic import Field
+
+from ._recorded import Recorded
+
+Name = Literal["mp3", "vorbis", "opus", "gsm", "mulaw"]
+
+_MP3 = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_RATES: dict[str, tuple[int, ...]] = {
+    "mp3": _MP3, "vorbis": _MP3, "opus": (8000, 12000, 16000, 24000, 48000), "gsm": (8000,), "mulaw": (8000,)
+}  # fmt: skip
+_FILES = {
+    "mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "gsm": ("WAV", "GSM610"),
+    "mulaw": ("WAV", "ULAW"),
+}  # fmt: skip
+_BLOCK = 1 << 16  # samples; libsndfile crashes where it is given millions of Vorbis at once
+
+
+class Codec(Recorded):
+    """Encode and decode each clip by one of several codecs: MP3, Vorbis and Opus at a compression drawn evenly, or the
+    telephone's GSM and μ-law, which leave nothing above 4 kHz.
+
+    A codec that does not know the sample rate hears the clip at the next one that it does.
+    """
+
+    draws: ClassVar[int] = 2
+
+    codecs: Annotated[tuple[Name, ...], Field(min_length=1)] = ("mp3", "vorbis", "mulaw")
+    """One of these is drawn for each clip; one that is named twice is drawn twice as often."""
+    low: float = Field(default=0.5, ge=0, le=1)
+    """The lowest compression of those that have several, from 0, the best, to 1, the smallest."""
+    high: float = Field(default=1.0, ge=0, le=1)
+    """The highest compression."""
+
+    def disturb(
+        self, x: Float[np.ndarray, "channels samples"], uniform: Float[np.ndarray, " draws"], sample_rate: int
+    ) -> Float[np.ndarray, "channels samples"]:
+        name = self.codecs[int(uniform[0] * len(self.codecs))]
+        rates = _RATES[name]
+        rate = next((r for r in rates if r >= sample_rate), rates[-1])
+        level = self.low + (self.high - self.low) * float(uniform[1])
+        mono = [_coded(soxr.resample(channel, sample_rate, rate), name, rate, level) for channel in x]
+        back = [soxr.resample(channel, rate, sample_rate)[: x.shape[1]] for channel in mono]
+        return np.stack([np.pad(channel, (0, x.shape[1] - len(channel))) for channel in back])
+
+
+def _coded(x: Float[np.ndarray, " samples"], name: str, rate: int, level: float) -> Float[np.ndarray, " samples"]:
+    file = io.BytesIO()
+    container, subtype = _FILES[name]
+    compression = level if container in ("MP3", "OGG") else None
+    with soundfile.SoundFile(
+        file, "w", samplerate=rate, channels=1, format=container, subtype=subtype, compression_level=compression
+    ) as out:
+        for first in range(0, len(x), _BLOCK):
+            out.write(np.clip(x[first : first + _BLOCK], -1, 1))
+    file.seek(0)
+    y = soundfile.read(file, dtype="float32")[0]
+    return np.pad(y[: len(x)], (0, max(len(x) - len(y), 0)))
