@@ -1,6 +1,6 @@
 """Sequences of frames: other numbers of them over the same time, and which of them are real."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -8,12 +8,23 @@ from torch import Tensor, nn
 
 from .signals import Signal
 
+Pooling = Literal["mean", "max", "sum"]
+
 
 def masked_mean(
     x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
 ) -> Float[Tensor, "batch width"]:
     """The mean over real frames."""
     return torch.where(real[:, None], x, torch.zeros((), dtype=x.dtype, device=x.device)).sum(2) / real.sum(1)[:, None]
+
+
+def pooled(
+    x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"], how: Pooling
+) -> Float[Tensor, "batch width"]:
+    """The mean, the largest or the sum of real frames."""
+    if how == "max":
+        return x.masked_fill(~real[:, None], -torch.inf).amax(2)
+    return masked_mean(x, real) if how == "mean" else (x * real[:, None]).sum(2)
 
 
 def resample(x: Float[Tensor, "batch channels frames"], frames: int) -> Float[Tensor, "batch channels {frames}"]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from .component import Section
-from .frames import masked_mean, resample, resample_mask
+from .frames import masked_mean, pooled, resample, resample_mask
 from .signals import Signal
 
 _ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -18,15 +18,21 @@ _ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU, "silu": n
 class Head(Section):
     """How an embedding becomes a prediction."""
 
-    pooling: Literal["mean", "attention", "max", "flatten"] = "mean"
-    """How the frames of an embedding become one, for a target that is given once per clip."""
+    pooling: Literal["mean", "attention", "max", "flatten", "statistics"] = "mean"
+    """How the frames of an embedding become one, for a target that is given once per clip; `statistics` are mean and
+    deviation, one after the other."""
     upsampling: Literal["linear", "residual"] = "linear"
     """How an embedding reaches a target that has more frames: by straight lines between its predictions, or by learned
     convolutions of it."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """The labels that one classifier answers, for each of several classifiers; by default those of the data's label
+    file, else one answers everything."""
+    shared_dense: int | None = Field(default=None, ge=1)
+    """Width of a dense layer, with the activation behind it, that all classifiers hear; none by default."""
     bottleneck: int | None = Field(default=None, ge=1)
-    """Width of a dense layer before the last one; none by default."""
+    """Width of a dense layer before the last one, in each classifier; none by default."""
     activation: Literal["none", "relu", "gelu", "silu", "tanh"] = "relu"
-    """The activation after the bottleneck."""
+    """The activation after the bottleneck, and after the shared dense layer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the last layer."""
     layer_norm: bool = False
@@ -58,11 +64,20 @@ class HeadModule(nn.Module):
                 )
             self.upsample = _ResidualUpsampler(width, embedding.frames, target.frames)
         self.attention = nn.Linear(width, 1) if self.pooling == "attention" else None
-        self.dense = nn.Linear(width, head.bottleneck) if head.bottleneck else None
-        self.norm = nn.LayerNorm(head.bottleneck) if head.bottleneck and head.layer_norm else nn.Identity()
-        self.activation = _ACTIVATIONS[head.activation]() if head.bottleneck else nn.Identity()
-        self.dropout = nn.Dropout(head.dropout)
-        self.last = nn.Linear(head.bottleneck or width, len(target.channels))
+        if self.pooling == "statistics":
+            width *= 2
+        self.shared = None
+        if head.shared_dense:
+            self.shared = nn.Sequential(nn.Linear(width, head.shared_dense), _ACTIVATIONS[head.activation]())
+            width = head.shared_dense
+        groups = head.groups or (target.channels,)
+        named = [name for group in groups for name in group]
+        if sorted(named) != sorted(target.channels):
+            raise ValueError(
+                f"head.groups: {', '.join(named)} are not once each what is predicted, {', '.join(target.channels)}"
+            )
+        self.classifiers = nn.ModuleList(_Classifier(head, width, len(group)) for group in groups)
+        self.order = [named.index(name) for name in target.channels]
 
     def forward(
         self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"]
@@ -71,6 +86,12 @@ class HeadModule(nn.Module):
             return self.each(self.upsample(x, real))
         y = self._project(self.pool(x, real))
         return y if self.pooling else resample(y, self.frames)
+
+    @property
+    def last(self) -> nn.Linear:
+        """The last layer of the first classifier."""
+        first: Any = self.classifiers[0]
+        return first.last
 
     def begin(self, last: Mapping[str, Tensor]) -> None:
         """Begin with weights of the last layer, if there are any.
@@ -86,6 +107,27 @@ class HeadModule(nn.Module):
         if last:
             self.last.load_state_dict(last)
 
+    def hidden(
+        self, x: Float[Tensor, "batch width frames"], real: Bool[Tensor, "batch frames"], layer: Literal["ft", "st"]
+    ) -> Float[Tensor, "batch classifiers hidden"]:
+        """What a layer within the head says of each clip: `st` is the shared dense layer with its activation, `ft` the
+        first dense layer of each classifier, before its normalisation and activation.
+
+        Raises:
+            ValueError: the head has no such layer, or answers over time.
+        """
+        if self.pooling is None:
+            raise ValueError(f"layer {layer}: the head answers over time, and only `pt` has one vector for a clip")
+        y = self.pool(x, real)
+        if layer == "st":
+            if self.shared is None:
+                raise ValueError("layer st: the head has no shared dense layer; train with head.shared_dense")
+            return self.shared(y)
+        heard, classifiers = y if self.shared is None else self.shared(y), list[Any](self.classifiers)
+        if classifiers[0].dense is None:
+            raise ValueError("layer ft: the head has no dense layer before its last; train with head.bottleneck")
+        return torch.cat([classifier.dense(heard) for classifier in classifiers], 1)
+
     def each(self, x: Float[Tensor, "batch width frames"]) -> Float[Tensor, "batch channels frames"]:
         """Every frame by itself, as many as there are; for embeddings at the target's own rate."""
         return self._project(x.transpose(1, 2))
@@ -96,10 +138,13 @@ class HeadModule(nn.Module):
         """One frame for the clip, of the real frames alone; every frame for a target that has a rate."""
         if self.pooling == "flatten":
             return (x * real[:, None]).flatten(1)[:, None]
-        if self.pooling == "max":
-            return x.masked_fill(~real[:, None], -torch.inf).amax(2)[:, None]
-        if self.pooling == "mean":
-            return masked_mean(x, real)[:, None]
+        if self.pooling == "max" or self.pooling == "mean":
+            return pooled(x, real, self.pooling)[:, None]
+        if self.pooling == "statistics":
+            mean = masked_mean(x, real)
+            variance = masked_mean((x - mean[:, :, None]).square(), real)
+            # A constant has no deviation, and the root no slope there.
+            return torch.cat([mean, (variance + 1e-6).sqrt()], 1)[:, None]
         x = x.transpose(1, 2)
         if self.attention is None:
             return x
@@ -107,9 +152,26 @@ class HeadModule(nn.Module):
         return (weight * x).sum(1, keepdim=True)
 
     def _project(self, y: Float[Tensor, "batch frames width"]) -> Float[Tensor, "batch channels frames"]:
-        if self.dense is not None:
-            y = self.activation(self.norm(self.dense(y)))
-        return self.last(self.dropout(y)).transpose(1, 2).float()
+        if self.shared is not None:
+            y = self.shared(y)
+        answers = [classifier(y) for classifier in self.classifiers]
+        said = answers[0] if len(answers) == 1 else torch.cat(answers, 2)[:, :, self.order]
+        return said.transpose(1, 2).float()
+
+
+class _Classifier(nn.Module):
+    """A dense layer with normalisation and activation, if any, and the last one."""
+
+    def __init__(self, head: Head, width: int, answers: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, head.bottleneck) if head.bottleneck else None
+        self.norm = nn.LayerNorm(head.bottleneck) if head.bottleneck and head.layer_norm else nn.Identity()
+        self.activation = _ACTIVATIONS[head.activation]() if head.bottleneck else nn.Identity()
+        self.dropout = nn.Dropout(head.dropout)
+        self.last = nn.Linear(head.bottleneck or width, answers)
+
+    def forward(self, y: Float[Tensor, "batch frames width"]) -> Float[Tensor, "batch frames answers"]:
+        return self.last(self.dropout(y if self.dense is None else self.activation(self.norm(self.dense(y)))))
 
 
 class _ResidualUpsampler(nn.Module):

@@ -15,7 +15,7 @@ from .component import Section
 from .data.augmentations import Augmentation
 from .features import Feature
 from .feedback import check_past, generate, spoiled_past, true_past
-from .frames import levels, masked_mean, resample_mask
+from .frames import Pooling, levels, pooled, resample_mask
 from .head import Head
 from .mixing import Mixing
 from .models import Model
@@ -25,6 +25,7 @@ from .signals import Signal
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+Layer = Literal["pt", "ft", "st"]
 
 
 class Metrics(Section):
@@ -231,7 +232,19 @@ class Pipeline(nn.Module):
 
     @torch.inference_mode()
     def embed(
-        self, waveform: Float[Tensor, "batch channels samples"], samples: Int[Tensor, "batch"] | None = None
+        self,
+        waveform: Float[Tensor, "batch channels samples"],
+        samples: Int[Tensor, "batch"] | None = None,
+        layer: Layer = "pt",
+        pooling: Pooling = "mean",
     ) -> Float[Tensor, "batch width"]:
-        """The backbone's embedding of each clip, averaged over its real frames."""
-        return masked_mean(*self.eval().embedding(waveform, samples=samples))
+        """One vector for each clip: `pt`, the backbone's embedding, pooled over its real frames; `ft`, the first dense
+        layer of the first output's classifiers, before normalisation and activation, pooled over classifiers; or `st`,
+        the dense layer that they share. ValueError where the head has no such layer.
+        """
+        x, real = self.eval().embedding(waveform, samples=samples)
+        if layer == "pt":
+            return pooled(x, real, pooling)
+        head: Any = next(iter(self.heads.values()))
+        x = head.hidden(x, real, layer).transpose(1, 2)
+        return pooled(x, torch.ones_like(x[:, 0], dtype=torch.bool), pooling)

@@ -38,7 +38,7 @@ def test_what_is_taken_and_what_is_not_is_listed(tmp_path: Path) -> None:
     told = json.loads((result.folder / "summary.json").read_text())["begun_with"]
     assert told in console.export_text()
     assert "28 of 30 weights begin with those of" in told
-    assert "not taken: heads.target.last.weight, its shape is (1, 8), here (2, 8)" in told
+    assert "not taken: heads.target.classifiers.0.last.weight, its shape is (1, 8), here (2, 8)" in told
     assert "left over: backbone.blocks.3.conv1.weight" in told
     assert "different: features.f_min was 0.0, here 50.0" in told
 

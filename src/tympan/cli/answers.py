@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .arguments import Device, Out, Sounds, Trained, Trust
+
+Layer = Literal["pt", "ft", "st"]
+Pooling = Literal["mean", "max", "sum"]
 
 
 def predict(
@@ -55,16 +58,33 @@ class Pictures:
 
 def embed(
     run: Trained,
-    sounds: Sounds,
+    sounds: Annotated[
+        list[str] | None, typer.Argument(help="Sound files, folders or URIs; by default the run's own data.")
+    ] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="Where to: .parquet, .jsonl or .csv.")] = "embeddings.parquet",
+    data: Annotated[
+        str | None, typer.Option(help="Another folder or table of the kind that the run was trained on.")
+    ] = None,
+    layer: Annotated[
+        Layer, typer.Option(help="pt: the backbone; ft: the first dense layer; st: the shared one.")
+    ] = "pt",
+    pooling: Annotated[Pooling, typer.Option(help="Of the frames of pt, or the classifiers of ft.")] = "mean",
     trust: Trust = None,
     device: Device = "auto",
 ) -> None:
-    """The backbone's embedding of sounds: file, start, end, vector."""
+    """Embeddings of sounds: id, subject, split, layer, start, end, vector."""
     from ..serving.answer import embed as answer
     from ..serving.artifact import Artifact
 
-    _answers(answer, Artifact.load(run, trust or (), device), sounds, out)
+    if sounds and data:
+        raise ValueError("--data: names recordings, and so do the files given; leave one of them out")
+    artifact = Artifact.load(run, trust or (), device)
+    given: Any = sounds
+    if not sounds:
+        from ..runs.other import named_recordings
+
+        given = named_recordings(run, data)
+    _answers(partial(answer, layer=layer, pooling=pooling), artifact, given, out)
 
 
 def orchestrate(
@@ -93,7 +113,7 @@ def orchestrate(
     typer.echo(out)
 
 
-def _answers(answer: Callable[..., Any], artifact: Any, sounds: list[str], out: str | None) -> None:
+def _answers(answer: Callable[..., Any], artifact: Any, sounds: Any, out: str | None) -> None:
     from ..serving import answer as tables
 
     refused: list[str] = []

@@ -11,6 +11,7 @@ from ..device import Name
 Config = Annotated[Path, typer.Argument(help="A run's configuration, YAML or JSON.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="section.field=value, as many as needed.")]
 Trained = Annotated[str, typer.Argument(help="A run's folder, or an artifact's.")]
+Other = Annotated[str | None, typer.Option("--data", help="Another folder or table, of the kind of the run's data.")]
 Sounds = Annotated[list[str], typer.Argument(help="Sound files, folders or URIs.")]
 Trust = Annotated[
     list[str] | None, typer.Option(help="Dotted path of a component outside tympan that may be imported.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .arguments import Config, Device, Overrides, Progress, Trained, Trust
+from .arguments import Config, Device, Other, Overrides, Progress, Trust
 
 if TYPE_CHECKING:
     from ..runs.train import Result
@@ -84,18 +84,33 @@ def _tell(result: "Result") -> None:
 
 
 def evaluate(
-    run: Trained,
+    run: Annotated[str, typer.Argument(help="A run's folder; with --weights a configuration.")],
+    overrides: Overrides = None,
     test: Annotated[bool, typer.Option("--test", help="Hear the test part too, where `test: false` left it.")] = False,
+    data: Other = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Bare weights, .safetensors or .pth, which the configuration describes.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
-    """Score a run's artifact again on its validation and test parts, and write its figures and report anew."""
+    """Score a run's artifact again, on its own validation and test parts or on other data; or bare weights."""
     from rich.console import Console
 
     from ..reports import terminal
+    from ..runs import other
     from ..runs.again import evaluate_again
+    from ..runs.configuration import load
 
-    terminal.render(evaluate_again(run, test=test, device=device), Console())
-    typer.echo(run)
+    if (data and (weights or test)) or (overrides and not weights):
+        raise ValueError("--data: goes with a run alone; --weights and section.field=value with a configuration")
+    if weights:
+        metrics, folder = other.evaluate_weights(load(run, overrides or ()), weights, device=device)
+    elif data:
+        metrics, folder = other.evaluate_on(run, data, device=device)
+    else:
+        metrics, folder = evaluate_again(run, test=test, device=device), run
+    terminal.render(metrics, Console())
+    typer.echo(str(folder))
 
 
 def compare(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,10 +17,8 @@ from ..signals import frames_within
 from . import baselines
 from .prepare import Prepared
 from .references import References
-from .said import Said, beside_of, said_of
+from .said import Decoded, Said, beside_of, lengthened, said_of
 from .shuffled import Permuted, Recording, Shuffled
-
-Decoded = Mapping[str, np.ndarray]
 
 
 @dataclass
@@ -77,20 +76,28 @@ class Evaluation:
 
 
 def evaluate(
-    prepared: Prepared, artifact: Artifact, parts: Sequence[Part], batch_size: int = 32
+    prepared: Prepared,
+    artifact: Artifact,
+    parts: Sequence[Part],
+    batch_size: int = 32,
+    trained_on: Prepared | Literal["itself"] | None = "itself",
 ) -> dict[str, Evaluation]:
     """Score the model, the baselines and the references on parts of a run's data.
 
     Args:
-        prepared: the run with its parts; baselines are fitted on the training part.
+        prepared: the run with its parts.
         artifact: the trained pipeline.
         parts: names of parts, of which the empty ones are left out.
+        batch_size: clips heard at once.
+        trained_on: the run whose training part baselines are fitted on, where that is not the same; `None` for none.
     """
     there: list[Part] = [part for part in parts if getattr(prepared.parts, part)]
     if not there:
         return {}
     ears = baselines.Ears(artifact, {name: output.target for name, output in prepared.run.outputs.items()})
-    answers, references = _baselines(prepared, ears), References(prepared)
+    fitted = prepared if trained_on == "itself" else trained_on
+    answers = _baselines(fitted, ears) if fitted else {name: {} for name in prepared.run.outputs}
+    references = References(prepared)
     return {part: _Scoring(prepared, part, ears, answers, references).score(artifact, batch_size) for part in there}
 
 
@@ -179,7 +186,7 @@ class _Scoring:
             loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
             result.losses[name] = weight, total + loss * count, known + count
             for who, decoded in said.items():
-                self._add(who, name, output, example, _lengthened(decoded, frames), truth)
+                self._add(who, name, output, example, lengthened(decoded, frames), truth)
             shared = run.group_of(example), tuple(clusters.items())
             result.predictions += said_of(target, example.id, *shared, said["model"], truth, beside)
             if target.rate and target.space == "real":
@@ -228,18 +235,6 @@ def _taught(pipeline: Pipeline, name: str, example: Example, encoded: torch.Tens
     past = pad(encoded[:, :frames], max(steps, frames), "right", math.nan)
     said = pipeline.teacher_forced(waveform[None], {name: past[None].to(device)})["prediction"][name]
     return {k: v[0] for k, v in target.decode(said[:, :, :frames].float().cpu()).items()}
-
-
-def _lengthened(said: Decoded, frames: int) -> dict[str, np.ndarray]:
-    """As many frames as are judged: what is constant is repeated, and beyond what is known there is nothing."""
-    found = {}
-    for name, own in said.items():
-        if own.shape[1] == 1:
-            found[name] = np.broadcast_to(own, (len(own), frames))
-        else:
-            missing = max(frames - own.shape[1], 0)
-            found[name] = np.pad(own[:, :frames].astype(float), ((0, 0), (0, missing)), constant_values=np.nan)
-    return found
 
 
 def _examples(prepared: Prepared, part: str) -> Iterator[Example]:

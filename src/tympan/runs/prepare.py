@@ -13,6 +13,7 @@ from ..component import did_you_mean
 from ..data import Example, Source, Values
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
+from ..head import Head
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
 from ..representation import place_seed
@@ -141,8 +142,18 @@ def prepare(run: Run, parts: Parts) -> Prepared:
         loss: Loss = output.criterion
         if type(loss).fit is not Loss.fit:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
-        outputs[name] = output.model_copy(update={"target": target, "loss": loss})
+        head = _grouped(output.head, run.data.label_groups, target)
+        outputs[name] = output.model_copy(update={"target": target, "loss": loss, "head": head})
     return Prepared(run.with_outputs(outputs), parts)
+
+
+def _grouped(head: Head, groups: Sequence[tuple[str, ...]], target: Target) -> Head:
+    """The head with a classifier for each group of the data's labels, where it says nothing of groups itself."""
+    own = [tuple(label for label in group if label in target.outputs) for group in groups]
+    own = [group for group in own if group]
+    if head.groups or len(own) < 2 or target.space != "binary" or {x for g in own for x in g} != set(target.outputs):
+        return head
+    return head.model_copy(update={"groups": tuple(own)})
 
 
 def _fits(run: Run, target: Target, known: list[str]) -> None:

@@ -81,7 +81,7 @@ class Run(Section):
         if self.targets:
             return self.model_copy(update={"targets": outputs})
         (one,) = outputs.values()
-        return self.model_copy(update={"target": one.target, "loss": one.loss})
+        return self.model_copy(update={"target": one.target, "loss": one.loss, "head": one.head})
 
     def tracked(self) -> "Run":
         """A copy that logs to Weights & Biases: as `logging` says, else online, in a project called tympan."""

@@ -11,6 +11,9 @@ from jaxtyping import Float
 
 from ..objectives import Target
 
+Decoded = Mapping[str, np.ndarray]
+"""What is said of one recording, `(values, frames)` by output."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -66,6 +69,18 @@ def said_of(
         Said(id, group, output, target.space, unit[output], truth[output][0], answer[output], *what)
         for output in target.outputs
     ]
+
+
+def lengthened(said: Decoded, frames: int) -> dict[str, np.ndarray]:
+    """As many frames as are judged: what is constant is repeated, and beyond what is known there is nothing."""
+    found = {}
+    for name, own in said.items():
+        if own.shape[1] == 1:
+            found[name] = np.broadcast_to(own, (len(own), frames))
+        else:
+            missing = max(frames - own.shape[1], 0)
+            found[name] = np.pad(own[:, :frames].astype(float), ((0, 0), (0, missing)), constant_values=np.nan)
+    return found
 
 
 def beside_of(values: Mapping[str, Any], units: Mapping[str, str], asked: Collection[str]) -> dict[str, float]:

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,29 @@ import pyarrow.parquet as pq
 from torch import Tensor
 
 from ..data import audio, storage
+from ..frames import Pooling
+from ..pipeline import Layer
 from ..signals import check_channels
 from .artifact import Artifact
 
 SUFFIXES = (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm", ".wma")
 """What is taken for sound in a folder; a file that is named itself may be called anything."""
+
+
+_PORTION = 4096  # rows
+
+
+@dataclass(frozen=True)
+class Named:
+    """A recording of a source, with what it is called there."""
+
+    id: str
+    subject: str
+    """The group that it is of; empty where there is none."""
+    split: str
+    """The part of the split; empty where there is none."""
+    waveform: Callable[[], np.ndarray]
+    """Reads its sound, `(channels, samples)`."""
 
 
 def recordings(inputs: Iterable[str]) -> list[str]:
@@ -74,16 +94,47 @@ def predict(
 
 def embed(
     artifact: Artifact,
-    inputs: Iterable[str],
+    inputs: Iterable[str] | Iterable[Named],
     refused: Callable[[str, str], None] | None = None,
     batch_size: int = 32,
+    layer: Layer = "pt",
+    pooling: Pooling = "mean",
 ) -> Iterator[dict[str, Any]]:
-    """The backbone's embedding of every window heard: file, start and end in seconds, and the vector."""
-    files: list[str] = []
-    for windows in artifact.embed(_waveforms(artifact, inputs, files, refused), batch_size):
-        file = files.pop(0)
+    """The embedding of every window heard: id, subject, split, layer, start and end in seconds, and the vector.
+
+    Args:
+        artifact: the trained pipeline.
+        inputs: files, folders or URIs, whose path is their id; or recordings of a source with their names.
+        refused: called with the id and the reason where one cannot be heard; by default the error is raised.
+        batch_size: clips heard at once.
+        layer: pt, ft or st, as `Pipeline.embed` says.
+        pooling: likewise.
+    """
+    named: list[tuple[str, str, str]] = []
+
+    def waveforms() -> Iterator[np.ndarray]:
+        for one in inputs:
+            if isinstance(one, Named):
+                try:
+                    waveform = one.waveform()
+                except (OSError, ValueError) as error:
+                    if refused is None:
+                        raise
+                    refused(one.id, str(error))
+                    continue
+                named.append((one.id, one.subject, one.split))
+                yield waveform
+            else:
+                files: list[str] = []
+                for waveform in _waveforms(artifact, [one], files, refused):
+                    named.append((files.pop(), "", ""))
+                    yield waveform
+
+    for windows in artifact.embed(waveforms(), batch_size, layer, pooling):
+        id, subject, split = named.pop(0)
         for start, end, vector in windows:
-            yield {"file": file, "start": start, "end": end, "embedding": vector.numpy()}
+            yield {"id": id, "subject": subject, "split": split, "layer": layer, "start": start, "end": end,
+                   "vector": vector.numpy()}  # fmt: skip
 
 
 def _waveforms(
@@ -113,16 +164,29 @@ def write(rows: Iterable[dict[str, Any]], to: str | Path) -> int:
     suffix = Path(str(to)).suffix.lower()
     if suffix not in (".csv", ".jsonl", ".parquet"):
         raise ValueError(f"{to}: answers are written as .csv, .jsonl or .parquet")
-    table = list(rows)
     if suffix == ".parquet":
-        sink = io.BytesIO()
-        columns = {name: [_plain(row.get(name)) for row in table] for name in _names(table)}
-        arrays = {name: _array(values) for name, values in columns.items()}
-        pq.write_table(pa.table(arrays), sink)
-        storage.write_bytes(str(to), sink.getvalue())
-    else:
-        storage.write_text(str(to), text(table, suffix))
+        return _write_parquet(rows, to)
+    table = list(rows)
+    storage.write_text(str(to), text(table, suffix))
     return len(table)
+
+
+def _write_parquet(rows: Iterable[dict[str, Any]], to: str | Path) -> int:
+    """Portion by portion, so that no number of rows is too large; the file appears when it is whole."""
+    total, writer = 0, None
+    portions = iter(lambda: list(islice(given, _PORTION)), [])
+    given = iter(rows)
+    with storage.open_binary(str(to), "wb") as file:
+        for portion in portions:
+            table = pa.table({n: _array([_plain(row.get(n)) for row in portion]) for n in _names(portion)})
+            if writer is None:
+                writer = pq.ParquetWriter(file, table.schema)
+            writer.write_table(table.cast(writer.schema))
+            total += len(portion)
+        if writer is None:
+            writer = pq.ParquetWriter(file, pa.schema([]))
+        writer.close()
+    return total
 
 
 def text(rows: Sequence[dict[str, Any]], suffix: str) -> str:

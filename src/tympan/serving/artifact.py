@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,9 @@ from ..data import storage
 from ..data.batch import pad
 from ..device import device as device_of
 from ..features import Feature
+from ..frames import Pooling
 from ..models import Model
-from ..pipeline import Output, Pipeline
+from ..pipeline import Layer, Output, Pipeline
 from ..signals import frames_within
 from .listening import Listening, Waveform
 from .stitch import apart, stitch
@@ -135,10 +137,14 @@ class Artifact:
                 for name, output in self.config.outputs.items()
             }
 
-    def embed(self, waveforms: Iterable[Waveform], batch_size: int = 32) -> Iterator[list[tuple[float, float, Tensor]]]:
-        """The backbone's embeddings of each recording: start and end (s) of every window heard, and `(width,)`."""
+    def embed(
+        self, waveforms: Iterable[Waveform], batch_size: int = 32, layer: Layer = "pt", pooling: Pooling = "mean"
+    ) -> Iterator[list[tuple[float, float, Tensor]]]:
+        """The embeddings of each recording: start and end (s) of every window heard, and `(width,)`; of a layer and
+        pooled as `Pipeline.embed` says."""
         rate, length = self.config.audio.sample_rate, self.config.audio.samples
-        for starts, vectors in self._batched(waveforms, batch_size, self._embed):
+        ask = partial(self._embed, layer=layer, pooling=pooling)
+        for starts, vectors in self._batched(waveforms, batch_size, ask):
             yield [(s / rate, (s + length) / rate, v) for s, v in zip(starts, vectors, strict=True)]
 
     def decode(self, heard: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "values frames"]]:
@@ -202,8 +208,8 @@ class Artifact:
         return prediction[:, -frames:] if left else prediction[:, :frames]
 
     @torch.inference_mode()
-    def _embed(self, waveform: Tensor, samples: Tensor) -> list[Tensor]:
-        return list(self.pipeline.embed(waveform, samples).float().cpu())
+    def _embed(self, waveform: Tensor, samples: Tensor, layer: Layer, pooling: Pooling) -> list[Tensor]:
+        return list(self.pipeline.embed(waveform, samples, layer, pooling).float().cpu())
 
     def _batched(
         self, waveforms: Iterable[Waveform], batch_size: int, ask: Any, whole: bool = False

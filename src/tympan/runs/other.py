@@ -1,0 +1,164 @@
+"""Other data for a run that was trained: another folder or table of its kind, heard just as its own."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import load as load_pickled
+
+from ..component import assume
+from ..data import Source, cache, storage
+from ..data.split import Parts
+from ..data.table import some
+from ..serving.answer import Named
+from ..serving.artifact import Artifact
+from . import folder as folders
+from .again import named_parts
+from .configuration import load
+from .evaluate import evaluate
+from .metrics import Metrics, write
+from .prepare import Prepared, known, prepare
+from .resolved import dump
+from .run import Run
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def on_other(run: Run, data: str) -> Run:
+    """The run on other data: a folder of its own kind, with all that is in it; or one table, whose sound lies where the
+    run's does, or beside the table.
+
+    Raises:
+        ValueError: the run's data are not of a kind that lies in a folder or is named by a table.
+    """
+    fields = run.data.model_dump(mode="json")
+    table = data.lower().endswith(_TABLES)
+    if "root" in fields and "splits" in fields:
+        changed = {"splits": data} if table else {"root": data, "splits": None, "study": None}
+        if table and storage.exists(beside := storage.join(data.rpartition("/")[0] or ".", fields["folder"])):
+            changed |= {"root": beside.removesuffix(fields["folder"]).rstrip("/") or ".", "study": None}
+    elif "root" in fields and not table:
+        changed = {"root": data}
+    elif "path" in fields and table:
+        changed = {"path": data}
+    else:
+        what = "a table" if table else "a folder"
+        raise ValueError(f"--data: the run's data are of type {run.data.type}, which {what} cannot stand for")
+    return run.model_copy(update={"data": Source.model_validate({**fields, **changed})})
+
+
+def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
+    """The recordings of a run's own data, each with its part of the split, or those of other data.
+
+    Raises:
+        FileNotFoundError: there is no run in the folder.
+        ValueError: the data are of another kind.
+    """
+    place = Path(folder)
+    if not (place / "run.yaml").is_file():
+        raise FileNotFoundError(
+            f"{folder}: holds no run.yaml that says which data; name sound files, or the run's folder"
+        )
+    run = load(place / "run.yaml")
+    parts: dict[str, str] = {}
+    if data is not None:
+        run = on_other(run, data)
+    elif (place / "split.json").is_file():
+        kept = json.loads((place / "split.json").read_text(encoding="utf-8"))
+        parts = {id: part for part in ("train", "validation", "test") for id in kept[part]["ids"]}
+    source = run.data
+    for index in range(len(source)):
+        told = source.describe(index)
+
+        def waveform(index: int = index) -> object:
+            return source.clip(index, 0, 0).waveform if source.crop == "start" else source[index].waveform
+
+        part = parts.get(told.id, told.part or "")
+        yield Named(told.id, run.group_of(told) if source.group else "", part, waveform)  # pyright: ignore
+
+
+def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metrics, Path]:
+    """Score a run's artifact on all recordings of other data; nothing is fitted anew.
+
+    Baselines are those of the run's own training part, where that can still be read.
+
+    Returns:
+        The figures, and the folder below the run's that holds them.
+
+    Raises:
+        FileNotFoundError: there is no run.
+        ValueError: the data are of another kind, lack what is predicted, or hold those that the run was trained on.
+    """
+    place = Path(folder)
+    if folders.summary(place)["members"]:
+        raise ValueError(f"{folder}: is a run of several trainings; name the folder of one of them")
+    run = load(place / "run.yaml")
+    other = on_other(run, data)
+    everything = list(range(len(other.data)))
+    _compatible(run, other, place, everything)
+    artifact = Artifact.load(place / "model", run.elsewhere, device)
+    try:
+        own: Prepared | None = Prepared(run, named_parts(place / "split.json", run.data))
+    except (OSError, ValueError) as error:
+        assume(f"the run's own data cannot be read ({error}); baselines are left out")
+        own = None
+    found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
+    name = Path(data.rstrip("/")).stem or "data"
+    made = place / "evaluations" / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    made.mkdir(parents=True)
+    storage.write_text(made / "run.yaml", dump(other))
+    return write(made, {"test": [found["test"]]}), made
+
+
+def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:
+    names = {name for values in known(other, everything) for name in values}
+    for output in run.outputs.values():
+        lost = [name for name in output.target.outputs if name not in names]
+        if lost and len(lost) == len(output.target.outputs):
+            raise ValueError(
+                f"--data: nothing is known there of {some(lost)}, which the run predicts; it cannot be scored"
+            )
+        if lost:
+            assume(f"--data: nothing is known there of {some(lost)}; the other outputs are scored")
+    kept = json.loads((place / "split.json").read_text(encoding="utf-8"))
+    trained = {*kept["train"]["group_names"], *kept["validation"]["group_names"]}
+    shared = sorted({other.group_of(other.data.describe(i)) for i in everything} & trained)
+    if shared:
+        kind = other.split.kinds(other.data)[0] or "recordings"
+        raise ValueError(
+            f"--data: {kind} {some(shared)}: {len(shared)} in all, are what the run was trained on, and the score "
+            "would say nothing about anybody new; take their rows out"
+        )
+
+
+def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[Metrics, Path]:
+    """Score weights that nothing but a configuration describes, on the test part of its data.
+
+    What is fitted on the training part is fitted again. Every name and shape must agree.
+
+    Returns:
+        The figures, and the folder that holds them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds no weights, or those of another network.
+    """
+    prepared = prepare(run, run.divide()[0])
+    pipeline = prepared.pipeline()
+    path = cache.local(weights)
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else load_pickled(path, "cpu", weights_only=True)
+        pipeline.load_state_dict(state)
+    except (SafetensorError, RuntimeError, EOFError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"--weights: {weights} does not fit the configuration: {error}") from error
+    assume(
+        f"nothing vouches that {weights} was trained by this configuration; names and shapes agree, no more is known"
+    )
+    artifact = prepared.artifact(pipeline.eval(), id=Path(weights).stem)
+    found = evaluate(prepared, artifact, ("test",), run.training.batch_size)
+    made = folders.make(run)
+    storage.write_text(made / "run.yaml", dump(prepared.run))
+    return write(made, {"test": [found["test"]]}), made
