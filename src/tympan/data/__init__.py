@@ -199,6 +199,11 @@ class Source(Component):
         """The length of example `index`, which may take a look into its file; `None` where it would cost a request."""
         return self.describe(index).duration
 
+    def file_facts(self, index: int) -> dict[str, float | str]:
+        """What the file of example `index` tells besides its sound: codec, sample rate, channels; nothing where sound
+        is made."""
+        return {}
+
     def values(self, index: int) -> Values:
         """What is known of example `index`; overridden where that needs no sound."""
         return self[index].values

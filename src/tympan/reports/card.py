@@ -1,17 +1,24 @@
 """The model card: what an artifact takes and answers, how it was trained, how good it is, and what it is not."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from ..data.synthesizers import Synthesizer
 from ..serving.artifact import Artifact
+from . import clinical
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
 
 
 def card(
-    artifact: Artifact, metrics: Mapping[str, Scores], configuration_text: str, notes: Sequence[str], use: str = ""
+    artifact: Artifact,
+    metrics: Mapping[str, Scores],
+    configuration_text: str,
+    notes: Sequence[str],
+    use: str = "",
+    judged: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """The card as Markdown.
 
@@ -21,6 +28,7 @@ def card(
         configuration_text: the resolved configuration, YAML.
         notes: sentences on the split that a reader must know.
         use: how to use it, in Markdown; by default how any artifact is used.
+        judged: what clinical.json holds, if labels were judged.
     """
     configuration = YAML(typ="safe").load(configuration_text) or {}
     config = artifact.config
@@ -33,6 +41,7 @@ def card(
         "## What it answers\n\n" + _answers(artifact),
         "## How it was trained\n\n" + _trained(artifact, configuration, notes),
         "## Results\n\n" + _results(metrics),
+        *(["## Labels at a fixed threshold\n\n" + _judged(judged)] if judged else []),
         "## Limits\n\n" + _limits(configuration, metrics),
         "## How to use it\n\n" + (use or _USE),
     ]
@@ -141,6 +150,16 @@ def _results(metrics: Mapping[str, Scores]) -> str:
         "In brackets: 95 % intervals over groups, of signals over every kind of them. A baseline hears only what the "
         f"model hears; a reference knows more and is no baseline. {words}."
     )
+    return "\n\n".join(blocks)
+
+
+def _judged(judged: Mapping[str, Any]) -> str:
+    blocks = [clinical.NO_DEVICE]
+    blocks += [f"**Suspect.** {own['sentence']}" for own in judged.get("suspects", {}).values()]
+    for table in clinical.tables(judged):
+        rows = [table.heads, ["---"] * len(table.heads), *table.rows]
+        lines = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
+        blocks.append(f"### {table.title[:1].upper()}{table.title[1:]}\n\n{lines}")
     return "\n\n".join(blocks)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import storage
-from . import examples, facts, figures
+from . import clinical, examples, facts, figures
 from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
@@ -52,6 +52,7 @@ def write(folder: str | Path) -> Path:
 
     headlines = figures.headlines(metrics[part], facts.PARTS.get(part, part)) if part else []
     judged = metrics[part]["model"] if part else {}
+    judged_labels, group = facts.json_of(folder / "clinical.json"), summary.get("group", "group")
     pitches = {output for output, figures in judged.items() if "raw_pitch_accuracy" in figures}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((Path(__file__).parent / "template.html").read_text(encoding="utf-8"))
@@ -64,6 +65,10 @@ def write(folder: str | Path) -> Path:
             figures.tables(split, metrics[split], split == part, [line["output"] for line in headlines])
             for split in sorted(metrics, key=lambda s: s != part)
         ],
+        clinical=clinical.tables(judged_labels, group),
+        suspects=[own["sentence"] for own in judged_labels.get("suspects", {}).values()],
+        no_device=clinical.NO_DEVICE,
+        group=group,
         predictions={
             o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part, pitches).items()
         },

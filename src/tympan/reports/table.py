@@ -18,7 +18,7 @@ Scores = Mapping[str, Mapping[str, Figures]]
 HEADLINE = ("test", "out_of_fold", "validation", "train")
 """Parts in the order in which they deserve the headline: what training never saw comes first."""
 MIXED = "mixed units"
-_KINDS = ("model", "baseline", "reference")
+_KINDS = ("model", "baseline", "control", "reference")
 
 
 def numerals(value: float, *ends: float) -> list[str]:
@@ -72,7 +72,7 @@ def marks(scores: Scores, output: str) -> list[str]:
     said = []
     if any(surely_better(figure, metric) is not None for metric, figure in there):
         holds = "the 95 % interval of their paired difference does not hold 0"
-        said.append(f"* The model is surely better than this baseline, ! surely worse: {holds}.")
+        said.append(f"* The model is surely better than this one, ! surely worse: {holds}.")
     if any(figure.get("p") is not None for _, figure in there):
         said.append("p: how likely a model that does not hear is to do as well, from random assignments of songs.")
     main = main_metric(names)
@@ -150,7 +150,7 @@ def main_metric(metrics: Iterable[str]) -> str:
 
 
 def in_order(whos: Iterable[str]) -> list[str]:
-    """The model, then baselines, then references."""
+    """The model, then baselines, controls and references."""
     return sorted(whos, key=lambda who: _KINDS.index(who.split("/")[0]))
 
 

@@ -1,12 +1,14 @@
 """Tables of figures for the terminal: the model first, then baselines, then references."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from . import clinical
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, shown, unit, verdict
 
 
@@ -27,6 +29,24 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
             if split == headline_part(metrics):
                 console.print(Text(verdict(scores, output).sentence))
             console.print()
+
+
+def render_judged(judged: Mapping[str, Any], console: Console) -> None:
+    """Print what clinical.json holds: one figure a line, since there are many."""
+    for told in clinical.tables(judged):
+        table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
+        table.title = Text(told.title, style="bold")
+        table.add_column("")
+        for row in told.rows:
+            table.add_column(Text(row[0]))
+        for i, head in enumerate(told.heads[1:], 1):
+            table.add_row(head, *(Text(row[i]) for row in told.rows))
+        console.print(table)
+        console.print()
+    for suspect in judged.get("suspects", {}).values():
+        console.print(Text(f"SUSPECT: {suspect['sentence']}", style="bold red"))
+    if judged:
+        console.print(Text(clinical.NO_DEVICE))
 
 
 def _tables(scores: Scores, output: str, width: int) -> list[Table]:

@@ -7,6 +7,7 @@ from ..data import Source
 from ..data.split import Parts
 from ..reports import page
 from ..serving.artifact import Artifact
+from . import clinical
 from . import folder as folders
 from .configuration import load
 from .evaluate import Evaluation
@@ -31,7 +32,9 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
     names = folders.summary(folder)["members"]
     if not names:
         return _one(folder, test, device)[1]
-    metrics = write(folder, pool({name: _one(folder / name, test, device)[0] for name in names}))
+    pooled = pool({name: _one(folder / name, test, device)[0] for name in names})
+    metrics = write(folder, pooled)
+    clinical.write(folder, clinical.judge(pooled, load(folder / "run.yaml").judging), metrics)
     if test:
         folders.heard(folder)
     page.write(folder)

@@ -76,7 +76,7 @@ class Ears:
     real signal, and nothing for what they answer by heart."""
 
     def __init__(self, artifact: Artifact, targets: Mapping[str, Target]) -> None:
-        self.targets = targets
+        self.artifact, self.targets = artifact, targets
         self.pool = Pool(artifact) if any(target.rate is None for target in targets.values()) else None
         rates = {target.rate for target in targets.values() if target.rate and target.space == "real"}
         self.courses = {rate: over_time.Course(artifact, rate) for rate in rates}
@@ -138,8 +138,8 @@ def _shares(
     if target.rate:
         return answers
     statistics = np.stack(heard)
-    logistic = {name: _logistic(statistics, v, groups, classes) for name, v in columns.items()}
-    return {**answers, "logistic": _several(logistic, target.space == "binary")}
+    by_name = {name: logistic(statistics, v, groups, classes) for name, v in columns.items()}
+    return {**answers, "logistic": _several(by_name, target.space == "binary")}
 
 
 def _constant(values: dict[str, list[float]]) -> Answer:
@@ -180,7 +180,8 @@ def _ridge(target: Target, encoded: Sequence[Tensor], heard: Statistics, part: s
     return answer
 
 
-def _logistic(x: Statistics, y: np.ndarray, groups: Sequence[str], classes: int) -> Callable[[np.ndarray], np.ndarray]:
+def logistic(x: Statistics, y: np.ndarray, groups: Sequence[str], classes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A probability for each class from the statistics of a recording, regularised as folds of groups choose."""
     known = ~np.isnan(y)
     x, y, who = x[known], y[known].astype(int), np.asarray(groups)[known]
     seen = np.unique(y)

@@ -1,6 +1,5 @@
 """The headline figures: whole recordings, the model beside baselines and references."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,16 +8,17 @@ import numpy as np
 import torch
 
 from ..data import Example
-from ..data.batch import pad
 from ..objectives.accumulate import Accumulator
 from ..pipeline import Output, Part, Pipeline
 from ..serving.artifact import Artifact
 from ..signals import frames_within
 from . import baselines
+from .controls import Controls
 from .prepare import Prepared
 from .references import References
 from .said import Decoded, Said, beside_of, lengthened, said_of
 from .shuffled import Permuted, Recording, Shuffled
+from .taught import taught
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Evaluation:
     """By output group and metric, then by output: what the model's answers to other songs are worth."""
     corpora: dict[str, str] = field(default_factory=dict)
     """The corpus of each recording that is of one."""
+    strata: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By column, the subgroup of each recording."""
 
     @property
     def loss(self) -> float:
@@ -61,6 +63,8 @@ class Evaluation:
         self.predictions += other.predictions
         self.units.update(other.units)
         self.corpora.update(other.corpora)
+        for column, own in other.strata.items():
+            self.strata.setdefault(column, {}).update(own)
 
     def only(self, corpus: str) -> "Evaluation":
         """The figures of one corpus."""
@@ -96,19 +100,23 @@ def evaluate(
         return {}
     ears = baselines.Ears(artifact, {name: output.target for name, output in prepared.run.outputs.items()})
     fitted = prepared if trained_on == "itself" else trained_on
-    answers = _baselines(fitted, ears) if fitted else {name: {} for name in prepared.run.outputs}
-    references = References(prepared)
-    return {part: _Scoring(prepared, part, ears, answers, references).score(artifact, batch_size) for part in there}
+    controls = Controls(prepared, artifact)
+    answers = _baselines(fitted, ears, controls) if fitted else {name: {} for name in prepared.run.outputs}
+    others = answers, References(prepared), controls
+    return {part: _Scoring(prepared, part, ears, *others).score(artifact, batch_size) for part in there}
 
 
-def _baselines(prepared: Prepared, ears: baselines.Ears) -> dict[str, dict[str, baselines.Answer]]:
-    """By output group, then by name."""
-    heard, encoded, groups = [], [], []
+def _baselines(prepared: Prepared, ears: baselines.Ears, controls: Controls) -> dict[str, dict[str, baselines.Answer]]:
+    """By output group, then by name; the controls are fitted as well."""
+    heard, encoded, groups, facts = [], [], [], []
+    own_controls = Controls(prepared, ears.artifact)
     for example in _examples(prepared, "train"):
         own = {name: _of_sound(prepared, name, e, example) for name, e in prepared.encode(example).items()}
         heard.append(ears(example.waveform, {name: e.shape[1] for name, e in own.items()}))
         encoded.append(own)
         groups.append(prepared.run.group_of(example))
+        facts.append(own_controls.hear(example))
+    controls.fit(facts, encoded, groups)
     return {
         name: baselines.fit(output.target, [e[name] for e in encoded], [h[name] for h in heard], groups)
         for name, output in prepared.run.outputs.items()
@@ -132,6 +140,7 @@ class _Scoring:
     ears: baselines.Ears
     answers: Mapping[str, Mapping[str, baselines.Answer]]
     references: References
+    controls: Controls
     result: Evaluation = field(default_factory=Evaluation)
     recordings: dict[str, list[Recording]] = field(default_factory=dict)
     """By signal, what the model said of each recording."""
@@ -154,8 +163,7 @@ class _Scoring:
         return self.result
 
     def _recording(self, example: Example, heard: Mapping[str, torch.Tensor], pipeline: Pipeline) -> None:
-        run, result = self.prepared.run, self.result
-        encoded = self.prepared.encode(example)
+        run, result, encoded = self.prepared.run, self.result, self.prepared.encode(example)
         truths: dict[str, Decoded] = {}
         for name, output in run.outputs.items():
             truth = {key: value[0] for key, value in output.target.truth(encoded[name][None]).items()}
@@ -164,9 +172,13 @@ class _Scoring:
                 frames = min(frames, heard[name].shape[1])
             truths[name] = {key: value[:, :frames] for key, value in truth.items()}
         sizes = {name: next(iter(truth.values())).shape[1] for name, truth in truths.items()}
+        facts = self.controls.hear(example)
         sound, knowing = self.ears(example.waveform, sizes), self.references(example, truths)
         if "corpus" in example.groups:
             result.corpora[example.id] = example.groups["corpus"]
+        for column in run.judging.subgroups:
+            own = result.strata.setdefault(column, {})
+            own[example.id] = run.judging.stratum(column, example.values.get(column))
         clusters = run.clusters_of(example)
         asked = {column for output in run.outputs.values() for column in output.target.outputs}
         beside = beside_of(example.values, self.prepared.source.units, asked)
@@ -176,10 +188,11 @@ class _Scoring:
             said: dict[str, Decoded] = {
                 "model": {k: v[0] for k, v in target.decode(frames_heard).items()},
                 **{f"baseline/{who}": answer(sound[name]) for who, answer in self.answers[name].items()},
+                **self.controls.answers(name, facts),
                 **knowing[name],
             }
             if pipeline.autoregressive:
-                said["reference/teacher_forced"] = _taught(pipeline, name, example, encoded[name], frames)
+                said["reference/teacher_forced"] = taught(pipeline, name, example, encoded[name], frames)
             weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
             count = int((~encoded[name][:, :frames].isnan()).sum())
             count = min(count, 1) if output.criterion.per_clip else count
@@ -223,18 +236,6 @@ class _Scoring:
             self.result.permuted[name, metric.type] = {
                 column: shuffled.permuted(metric, column, rate, orders) for column in output.target.outputs
             }
-
-
-@torch.inference_mode()
-def _taught(pipeline: Pipeline, name: str, example: Example, encoded: torch.Tensor, frames: int) -> Decoded:
-    """What a model that hears its past would say if it heard the true one: how well it knows the next step alone."""
-    device = next(pipeline.parameters()).device
-    waveform = torch.from_numpy(np.array(example.waveform, np.float32)).to(device)
-    target = pipeline.outputs[name].target
-    steps = target.past_signal(waveform.shape[1] / (pipeline.audio.rate or 1.0)).frames  # the sound may be longer
-    past = pad(encoded[:, :frames], max(steps, frames), "right", math.nan)
-    said = pipeline.teacher_forced(waveform[None], {name: past[None].to(device)})["prediction"][name]
-    return {k: v[0] for k, v in target.decode(said[:, :, :frames].float().cpu()).items()}
 
 
 def _examples(prepared: Prepared, part: str) -> Iterator[Example]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Eval
         for part, evaluation in parts.items():
             if not fold or part == "test":
                 repeat = seeds.setdefault(seed if fold else name, {})
-                repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(evaluation)
+                own = replace(evaluation, predictions=[replace(p, fold=fold) for p in evaluation.predictions])
+                repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(own if fold else evaluation)
     repeats = list(seeds.values())
     return {part: [repeat[part] for repeat in repeats] for part in repeats[0]}
 
@@ -69,13 +71,15 @@ def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> Figures:
                 found.setdefault(who, {}).setdefault(output, {})[key[1]] = figure
         ceiling = next((who for who in CEILINGS if who in there), None) if there["model"][0].rate else None
         for who, own in there.items():
-            if not who.startswith("baseline/"):
+            if not who.startswith(("baseline/", "control/")):
                 continue
             pair = drawn[who], drawn["model"]
             for output, d in differences(own, there["model"], resamples, drawn=pair).items():
                 told = {k: getattr(d, k) for k in ("value", "low", "high", "better")}
                 found[who][called(output)][key[1]]["difference"] = told
-            for output, s in skills(own, there["model"], there[ceiling], resamples).items() if ceiling else ():
+            if not ceiling or not who.startswith("baseline/"):
+                continue
+            for output, s in skills(own, there["model"], there[ceiling], resamples).items():
                 found[who][output][key[1]]["skill"] = {**vars(s), "ceiling": ceiling}
         for output, told in _chances(
             repeats, key, {o: f[key[1]]["value"] for o, f in found["model"].items() if key[1] in f}

@@ -15,6 +15,7 @@ from ..data.split import Parts
 from ..data.table import some
 from ..serving.answer import Named
 from ..serving.artifact import Artifact
+from . import clinical
 from . import folder as folders
 from .again import named_parts
 from .configuration import load
@@ -110,7 +111,10 @@ def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metric
     made = place / "evaluations" / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     made.mkdir(parents=True)
     storage.write_text(made / "run.yaml", dump(other))
-    return write(made, {"test": [found["test"]]}), made
+    metrics = write(made, {"test": [found["test"]]})
+    judged = clinical.judge({"test": [found["test"]]}, run.judging, artifact.config.provenance.get("decisions"))
+    clinical.write(made, judged, metrics)
+    return metrics, made
 
 
 def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:

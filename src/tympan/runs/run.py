@@ -17,7 +17,7 @@ from ..objectives import RATES, Loss, Target
 from ..pipeline import Metrics, Output
 from .conflicts import conflicts
 from .rates import named
-from .sections import Checkpoint, Hardware, Loader, Logging, Optimizer, Training
+from .sections import Checkpoint, Hardware, Judging, Loader, Logging, Optimizer, Training
 
 
 class Run(Section):
@@ -51,6 +51,8 @@ class Run(Section):
     """Several things predicted at once, by name, each with its own target, head, loss, weight and metrics."""
     test: bool = True
     """Score the exported model once on the test part, at the end; false leaves that part unheard."""
+    judging: Judging = Judging()
+    """How labels are judged: by which threshold, and in which subgroups."""
     optimizer: Optimizer = Optimizer()
     """How weights change."""
     training: Training = Training()

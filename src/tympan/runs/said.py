@@ -37,6 +37,9 @@ class Said:
     beside: Mapping[str, float] = field(default_factory=dict)
     """What else the source knows of the recording, by name and unit; of targets without a rate."""
 
+    fold: str = ""
+    """The training that answered, where answers of several are pooled."""
+
     @property
     def times(self) -> Float[np.ndarray, "frames"]:
         """Seconds of each frame; NaN for one value per recording."""

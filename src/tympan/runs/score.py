@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ..data import storage
 from ..pipeline import Part
-from ..reports import card, page
+from ..reports import card, facts, page
 from ..serving.artifact import WEIGHTS_ALONE, Artifact
+from . import clinical, worst
 from . import folder as folders
-from . import worst
 from .evaluate import Evaluation, evaluate
 from .export import USE
 from .metrics import Metrics, write
@@ -25,7 +25,13 @@ def score(
     """
     run = prepared.run
     found = evaluate(prepared, artifact, parts, run.training.batch_size)
-    metrics = write(folder, {part: [evaluation] for part, evaluation in found.items()})
+    several: dict[str, list[Evaluation]] = {part: [evaluation] for part, evaluation in found.items()}
+    metrics = write(folder, several)
+    judged = clinical.judge(several, run.judging, artifact.config.provenance.get("decisions"))
+    clinical.write(folder, judged, metrics)
+    if judged:
+        decided = {label: own[""] for label, own in judged["decisions"].items()}
+        artifact = artifact.told(decisions=decided)
     worst.write(folder, prepared, found, run.logging.worst_examples)
     test = {"test": found["test"].loss} if "test" in found else {}
     return found, metrics, artifact.told(losses={**artifact.config.provenance.get("losses", {}), **test})
@@ -37,7 +43,8 @@ def publish(folder: Path, artifact: Artifact, metrics: Metrics) -> None:
     resolved = (folder / "run.yaml").read_text(encoding="utf-8")
     notes = [*told.get("alarms", []), *told["notes"]]
     alone = (folder / "model" / WEIGHTS_ALONE).is_file()
-    text = card.card(artifact, metrics, resolved, notes, USE if alone else "")
+    judged = facts.json_of(folder / "clinical.json")
+    text = card.card(artifact, metrics, resolved, notes, USE if alone else "", judged)
     if alone:
         storage.write_text(folder / "model" / "README.md", text)
     else:

@@ -1,6 +1,7 @@
 """The sections of a run's configuration that are not components: how it is trained, on what, and what is kept."""
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -121,6 +122,30 @@ class Logging(Section):
     def wandb_mode(self) -> Literal["off", "offline", "online"]:
         """What Weights & Biases does."""
         return self.wandb or ("offline" if self.wandb_project else "off")
+
+
+class Judging(Section):
+    """How labels are judged, once per recording each."""
+
+    threshold: Literal["fixed_on_validation"] | float = "fixed_on_validation"
+    """The probability from which on a label is said to hold: chosen on validation, of folds on the other folds; or a
+    number."""
+    sensitivity: float | None = Field(default=None, gt=0, le=1)
+    """The sensitivity that the chosen threshold is to have at least; by default Youden's J is largest."""
+    subgroups: dict[str, tuple[float, ...]] = {}
+    """Columns whose values are judged each by itself: `{sex: [], age: [40, 60]}`, numbers between bounds."""
+
+    speaker: tuple[str, ...] = ("age", "sex")
+    """Columns of which a control tries to tell the labels, where they are known."""
+
+    def stratum(self, column: str, value: Any) -> str:
+        """The subgroup of a value, in words."""
+        bounds = sorted(self.subgroups[column])
+        if value is None or value != value or not bounds:
+            return "unknown" if value is None or value != value else str(value)
+        place = sum(float(value) >= bound for bound in bounds)
+        low, high = [-math.inf, *bounds][place], [*bounds, math.inf][place]
+        return f"below {high:g}" if place == 0 else f"from {low:g}" + (f" to {high:g}" if high < math.inf else "")
 
 
 class Checkpoint(Section):

@@ -17,7 +17,7 @@ from ..data import cache, storage
 from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
-from . import dry, obtain, probe
+from . import clinical, dry, obtain, probe
 from . import folder as folders
 from . import parts as parts_of
 from .again import named_parts
@@ -138,7 +138,9 @@ def train(
     first, trained = next(iter(members.values())), [member.trained for member in members.values()]
     metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
     if several:
-        metrics = write(folder, pool({name: member.found for name, member in members.items()}))
+        pooled = pool({name: member.found for name, member in members.items()})
+        metrics = write(folder, pooled)
+        clinical.write(folder, clinical.judge(pooled, run.judging), metrics)
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
         notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
         folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))

@@ -1,0 +1,192 @@
+"""What a model of labels may really be hearing: the recording, its silence, the speaker; and a well-known floor."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ..data import Example
+from ..features import Feature
+from ..objectives import Target
+from ..serving.artifact import Artifact
+from ..signals import Signal
+from .baselines import Statistics, logistic
+from .prepare import Prepared
+from .said import Decoded
+
+Facts = Mapping[str, float | str]
+"""What one control knows of a recording, by name; a word counts as itself."""
+
+RECORDING, SILENCE, SPEAKER, FLOOR = "control/recording", "control/silence", "control/speaker", "baseline/mfcc_svm"
+MEANING = {
+    RECORDING: "how long and loud a recording is, its noise floor and its file",
+    SILENCE: "the quietest tenth of a recording",
+    SPEAKER: "the speaker's age and sex",
+}
+"""What a control hears, in words."""
+_FRAME = 0.025  # s
+_QUIETEST = 0.1
+_BANDS = 24
+_TINY = 1e-10
+
+
+class Controls:
+    """The controls of every label that is given once per recording, fitted on the training part."""
+
+    def __init__(self, prepared: Prepared, artifact: Artifact) -> None:
+        self.prepared, self.audio = prepared, artifact.config.audio
+        self.targets = {
+            name: output.target
+            for name, output in prepared.run.outputs.items()
+            if output.target.space == "binary" and output.target.rate is None
+        }
+        self.models: dict[str, dict[str, Callable[[Facts], dict[str, np.ndarray]]]] = {}
+
+    def hear(self, example: Example) -> dict[str, Facts]:
+        """What each control knows of a recording; nothing where no label is predicted, or it knows nothing."""
+        if not self.targets:
+            return {}
+        x = example.waveform.mean(0).astype(np.float64)
+        rate = self.prepared.source.sample_rate
+        size = max(min(round(_FRAME * rate), len(x)), 1)
+        frames = x[: len(x) // size * size].reshape(-1, size)
+        level = 10 * np.log10(np.square(frames).mean(1) + _TINY)
+        quiet = frames[level <= np.quantile(level, _QUIETEST)]
+        power = np.square(np.abs(np.fft.rfft(quiet * np.hanning(size), axis=1))).mean(0)
+        bands = [10 * np.log10(float(band.mean()) + _TINY) for band in np.array_split(power, _BANDS) if len(band)]
+        heard: dict[str, Facts] = {
+            RECORDING: {
+                "log duration": float(np.log(len(x) / rate)),
+                "level": float(10 * np.log10(np.square(x).mean() + _TINY)),
+                "peak": float(20 * np.log10(np.abs(x).max() + _TINY)),
+                "noise floor": float(np.quantile(level, 0.05)),
+                **self._file(example),
+            },
+            SILENCE: {f"band {i:02d}": value for i, value in enumerate(bands)},
+            FLOOR: {f"mfcc {i:02d}": float(v) for i, v in enumerate(self._mfcc(example.waveform))},
+        }
+        known = {c: example.values.get(c) for c in self.prepared.run.judging.speaker}
+        speaker = {c: v if isinstance(v, str) else float(v) for c, v in known.items() if v is not None and v == v}
+        return heard | ({SPEAKER: speaker} if speaker else {})
+
+    def fit(self, heard: Sequence[Mapping[str, Facts]], encoded: Sequence[Any], groups: Sequence[str]) -> "Controls":
+        """Learn each label from what each control knows of the training part.
+
+        Args:
+            heard: of each recording.
+            encoded: its encoded targets by name.
+            groups: its group.
+        """
+        whos = list(dict.fromkeys(who for one in heard for who in one))
+        for name, target in self.targets.items():
+            truth = [{k: v[0, 0, 0] for k, v in target.truth(e[name][None]).items()} for e in encoded]
+            self.models[name] = {who: _learn(who, target, [h.get(who) for h in heard], truth, groups) for who in whos}
+        return self
+
+    def answers(self, name: str, heard: Mapping[str, Facts]) -> dict[str, Decoded]:
+        """What each control says of one target of a recording."""
+        return {who: model(heard.get(who, {})) for who, model in self.models.get(name, {}).items()}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        source = self.prepared.source
+        return {source.describe(i).id: i for i in range(len(source))}
+
+    def _file(self, example: Example) -> Facts:
+        try:
+            return self.prepared.source.file_facts(self._places[example.id])
+        except (OSError, ValueError):  # which is told where its sound is wanted
+            return {}
+
+    @cached_property
+    def _feature(self) -> tuple[torch.nn.Module, int]:
+        rate = float(self.audio.sample_rate)
+        mfcc = Feature.find("mfcc").model_validate({"n_mfcc": 20, "n_mels": 40, "window": 0.032, "hop": 0.010})
+        shortest = round(0.128 * rate)
+        return mfcc.build(Signal(("mono",), rate, self.audio.samples / rate))[0], shortest
+
+    @torch.inference_mode()
+    def _mfcc(self, waveform: np.ndarray) -> Float[np.ndarray, " statistics"]:
+        module, shortest = self._feature
+        x = torch.from_numpy(waveform.mean(0, keepdims=True).astype(np.float32))[None]
+        x = torch.nn.functional.pad(x, (0, max(shortest - x.shape[2], 0))) / x.abs().max().clamp(min=1e-8)
+        y = module(x)[0]
+        return torch.cat([y.mean(1), y.std(1)]).numpy()
+
+
+def _learn(
+    who: str, target: Target, heard: Sequence[Facts | None], truth: Sequence[Mapping[str, float]], groups: Sequence[str]
+) -> Callable[[Facts], dict[str, np.ndarray]]:
+    words = DictVectorizer(sparse=False)
+    x = np.asarray(words.fit_transform([dict(h or {}) for h in heard]))
+    models = {}
+    for label in target.outputs:
+        y = np.array([t[label] for t in truth])
+        models[label] = _svm(x, y, groups) if who == FLOOR else logistic(x, y, groups, 2)
+
+    def answer(facts: Facts) -> dict[str, np.ndarray]:
+        row = words.transform([dict(facts)])[0]
+        return {label: model(row)[1:, None] for label, model in models.items()}
+
+    return answer
+
+
+def _svm(x: Statistics, y: np.ndarray, groups: Sequence[str]) -> Callable[[np.ndarray], np.ndarray]:
+    """A support vector machine, whose distances are made probabilities by folds of groups (Platt 1999)."""
+    known = ~np.isnan(y)
+    x, y, who = x[known], y[known].astype(int), np.asarray(groups)[known]
+    if len(np.unique(y)) < 2 or len(np.unique(who)) < 2:
+        share = float(y.mean()) if len(y) else 0.5
+        return lambda _: np.array([1 - share, share])
+
+    def trained(rows: np.ndarray) -> Any:
+        return make_pipeline(StandardScaler(), SVC(C=1.0, class_weight="balanced")).fit(x[rows], y[rows])
+
+    distance = np.full(len(y), np.nan)
+    for train, test in GroupKFold(min(5, len(np.unique(who)))).split(x, y, who):
+        if len(np.unique(y[train])) > 1:
+            distance[test] = trained(train).decision_function(x[test])
+    there = ~np.isnan(distance)
+    model = trained(np.arange(len(y)))
+    if len(np.unique(y[there])) < 2:
+        return lambda row: np.array([0.0, 1.0]) if model.predict(row[None])[0] else np.array([1.0, 0.0])
+    platt = LogisticRegression(C=1e3).fit(distance[there, None], y[there])
+    # The distance must never count against a label, whatever few recordings say.
+    slope, offset = max(float(platt.coef_[0, 0]), 1e-3), float(platt.intercept_[0])
+
+    def answer(row: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-np.clip(slope * float(model.decision_function(row[None])[0]) + offset, -500, 500)))
+        return np.array([1 - p, p])
+
+    return answer
+
+
+def suspects(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The labels that a control predicts as well as the model: its area is surely above one half, and the model's is
+    not surely larger. `metrics` is one part of metrics.json."""
+    found: dict[str, dict[str, Any]] = {}
+    for who, meaning in MEANING.items():
+        for label, own in metrics.get(who, {}).items():
+            figure, mine = own.get("auroc"), metrics["model"].get(label, {}).get("auroc")
+            if label.startswith("overall") or not figure or not mine or figure["low"] is None or mine["value"] is None:
+                continue
+            difference = figure.get("difference") or {}
+            if figure["low"] > 0.5 and not (difference.get("low") or 0) > 0:
+                found.setdefault(
+                    label,
+                    {
+                        "control": who,
+                        "sentence": f"{label}: {meaning} alone tell it as well as the model does (AUROC "
+                        f"{figure['value']:.3f} beside {mine['value']:.3f}); what the model hears may be no more.",
+                    },
+                )
+    return found
