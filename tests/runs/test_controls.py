@@ -67,7 +67,7 @@ def test_only_what_the_recording_tells_is_suspect_and_said_everywhere(run):
     assert ("ill" in judged["suspects"]) is confounded
     page, card = (result.folder / p for p in ("report/index.html", "model/README.md"))
     console = Console(record=True, width=200, file=StringIO())
-    terminal.render_judged(judged, console)
+    terminal.render_judged(result.folder, console)
     for text in (page.read_text(), card.read_text(), console.export_text()):
         assert NO_DEVICE in " ".join(text.split())
         assert ("what the model hears may be no more" in " ".join(text.split())) is confounded

@@ -74,10 +74,10 @@ def resume(
 def _tell(result: "Result") -> None:
     from rich.console import Console
 
-    from ..reports import facts, terminal
+    from ..reports import terminal
 
     terminal.render(result.metrics, Console())
-    terminal.render_judged(facts.json_of(result.folder / "clinical.json"), Console())
+    terminal.render_judged(result.folder, Console())
     for alarm in result.alarms:
         typer.echo(f"NOT FAIR: {alarm}")
     typer.echo(f"report: {result.paths['report']}")
@@ -97,7 +97,7 @@ def evaluate(
     """Score a run's artifact again, on its own validation and test parts or on other data; or bare weights."""
     from rich.console import Console
 
-    from ..reports import facts, terminal
+    from ..reports import terminal
     from ..runs import other
     from ..runs.again import evaluate_again
     from ..runs.configuration import load
@@ -111,7 +111,7 @@ def evaluate(
     else:
         metrics, folder = evaluate_again(run, test=test, device=device), run
     terminal.render(metrics, Console())
-    terminal.render_judged(facts.json_of(Path(folder) / "clinical.json"), Console())
+    terminal.render_judged(folder, Console())
     typer.echo(str(folder))
 
 

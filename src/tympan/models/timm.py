@@ -1,21 +1,18 @@
 """Any image network of timm, with the features as its image: frequency up, time along."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, field_validator
-from safetensors import SafetensorError
-from timm.models import adapt_input_conv, load_state_dict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..component import assume, did_you_mean
+from ..component import did_you_mean
 from ..signals import Signal
 from . import Model
+from ._timm_weights import load
 
 _STEP = 32  # Cells: networks that are built for one size of image take multiples of this.
 
@@ -31,7 +28,11 @@ class Timm(Model):
     name: str = "efficientnet_b0"
     """The network's name in timm."""
     weights: str | None = None
-    """A file of weights to start from, `.safetensors` or `.pth`; by default the network starts from random ones."""
+    """A file of weights to start from, `.safetensors` or `.pth`, a path or URI; or `package:NAME`, the one such file of
+    an installed package. By default the network starts from random ones."""
+    until: str | None = None
+    """The part of the network whose maps are taken, by its name there, such as `blocks.3`; by default all of it is
+    heard. What lies behind it is left out."""
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the network's last layer."""
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
@@ -58,13 +59,21 @@ class Timm(Model):
         """
         planes, width = features.planes, features.frames
         height = len(features.channels) // planes
+        network, size = nn.Identity(), None
         try:
             network, size = self._create(planes, height, width)
-            module = _Columns(network, planes, size).eval()
+            module = _Columns(network, planes, size, self.until).eval()
             silence = torch.zeros(1, planes * height, width)
             with torch.no_grad():
                 module.keeps_time = getattr(module.maps(silence), "ndim", 0) == 4
+                if self.until is not None and not module.keeps_time:
+                    raise ValueError(f"{self.until} gives no maps of time and frequency")
                 embedding = module(silence, torch.ones(1, width, dtype=torch.bool))
+        except AttributeError as error:
+            parts = [name for name, _ in network.named_modules() if name.count(".") < 2 and name]
+            raise ValueError(
+                f"model.until: {self.name} has no part {self.until!r}{did_you_mean(str(self.until), parts)}"
+            ) from error
         except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"timm network {self.name!r} cannot take an image of {height} channels by {width} frames "
@@ -76,7 +85,7 @@ class Timm(Model):
                 f"take a network that ends in maps, such as 'efficientnet_b0'"
             )
         if self.weights is not None:
-            _load(network, Path(self.weights), planes)
+            load(network, self.weights, planes)
         names = tuple(f"embedding_{i}" for i in range(embedding.shape[1]))
         return module.train(), Signal(names, embedding.shape[2] / features.duration, features.duration)
 
@@ -99,9 +108,12 @@ class Timm(Model):
 class _Columns(nn.Module):
     """The network, and its own head on every column of its last map."""
 
-    def __init__(self, network: nn.Module, planes: int, size: tuple[int, int] | None) -> None:
+    def __init__(self, network: nn.Module, planes: int, size: tuple[int, int] | None, until: str | None) -> None:
         super().__init__()
         self.network: Any = network
+        self.until = until
+        if until is not None:
+            network.get_submodule(until).register_forward_hook(_leave)
         self.planes, self.size = planes, size
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.keeps_time = True
@@ -110,6 +122,8 @@ class _Columns(nn.Module):
         self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch width embedded"]:
         maps = self.maps(x)
+        if self.until is not None:
+            return maps.mean(1).transpose(1, 2) if self.channels_last else maps.mean(2)
         if not self.keeps_time:
             return self.network.forward_head(maps, pre_logits=True)[:, :, None]
         maps = maps.transpose(1, 2) if self.channels_last else maps.permute(0, 3, 1, 2)
@@ -123,42 +137,19 @@ class _Columns(nn.Module):
         if self.size and self.size != image.shape[2:]:
             # Stretched rather than padded, so that the columns still cover the clip evenly.
             image = functional.interpolate(image, self.size, mode="bilinear")
-        return self.network.forward_features(image)
+        try:
+            return self.network.forward_features(image)
+        except _Left as left:
+            return left.maps
 
 
-def _load(network: Any, path: Path, planes: int) -> None:
-    """Start from a file of weights; strict but for the classifier, which the head replaces."""
-    if not path.is_file():
-        raise FileNotFoundError(f"model.weights: there is no file {path}; give a .safetensors or .pth file")
-    try:
-        state = load_state_dict(str(path), weights_only=True)
-    except (AttributeError, EOFError, RuntimeError, SafetensorError, TypeError) as error:
-        raise ValueError(
-            f"model.weights: {path} cannot be read as weights; give a state dictionary saved as .safetensors or .pth"
-        ) from error
-    translate = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    if translate is not None:  # timm's own, for older names and for positions of another image size
-        state = translate(state, network)
-    expected, known = network.state_dict(), network.pretrained_cfg
-    for name in _listed(known.get("classifier")):
-        state = {k: v for k, v in state.items() if not k.startswith(f"{name}.") or k in expected}
-    for name in (f"{n}.weight" for n in _listed(known.get("first_conv"))):
-        if name in state and name in expected and state[name].shape[1] != expected[name].shape[1]:
-            heard = "hear one channel" if planes == 1 else f"hear {planes} channels alike, each a part,"
-            assume(f"{path}: {name} of {state[name].shape[1]} image channels is summed to {heard} of features")
-            # Equal sounds in all channels are then heard as one sound alone would be.
-            state[name] = adapt_input_conv(1, state[name]).repeat_interleave(planes, 1) / planes
-    wrong = [f"{k} is missing" for k in expected if k not in state]
-    wrong += [f"{k} is not the network's" for k in state if k not in expected]
-    wrong += [
-        f"{k} is {tuple(state[k].shape)}, not {tuple(v.shape)}"
-        for k, v in expected.items()
-        if k in state and state[k].shape != v.shape
-    ]
-    if wrong:
-        raise ValueError(f"{path} holds weights of another network than model.name: {'; '.join(wrong)}")
-    network.load_state_dict(state)
+class _Left(Exception):
+    """Thrown where a network is left before its end, with what it has until then."""
+
+    def __init__(self, maps: Tensor) -> None:
+        super().__init__()
+        self.maps = maps
 
 
-def _listed(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names or ())
+def _leave(module: nn.Module, given: Any, made: Tensor) -> None:
+    raise _Left(made)

@@ -19,6 +19,7 @@ def card(
     notes: Sequence[str],
     use: str = "",
     judged: Mapping[str, Any] = MappingProxyType({}),
+    group: str = "group",
 ) -> str:
     """The card as Markdown.
 
@@ -29,6 +30,7 @@ def card(
         notes: sentences on the split that a reader must know.
         use: how to use it, in Markdown; by default how any artifact is used.
         judged: what clinical.json holds, if labels were judged.
+        group: what a group is called: subject.
     """
     configuration = YAML(typ="safe").load(configuration_text) or {}
     config = artifact.config
@@ -41,7 +43,7 @@ def card(
         "## What it answers\n\n" + _answers(artifact),
         "## How it was trained\n\n" + _trained(artifact, configuration, notes),
         "## Results\n\n" + _results(metrics),
-        *(["## Labels at a fixed threshold\n\n" + _judged(judged)] if judged else []),
+        *(["## Labels at a fixed threshold\n\n" + _judged(judged, group)] if judged else []),
         "## Limits\n\n" + _limits(configuration, metrics),
         "## How to use it\n\n" + (use or _USE),
     ]
@@ -153,10 +155,10 @@ def _results(metrics: Mapping[str, Scores]) -> str:
     return "\n\n".join(blocks)
 
 
-def _judged(judged: Mapping[str, Any]) -> str:
+def _judged(judged: Mapping[str, Any], group: str) -> str:
     blocks = [clinical.NO_DEVICE]
     blocks += [f"**Suspect.** {own['sentence']}" for own in judged.get("suspects", {}).values()]
-    for table in clinical.tables(judged):
+    for table in clinical.tables(judged, group):
         rows = [table.heads, ["---"] * len(table.heads), *table.rows]
         lines = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
         blocks.append(f"### {table.title[:1].upper()}{table.title[1:]}\n\n{lines}")

@@ -1,14 +1,14 @@
 """Tables of figures for the terminal: the model first, then baselines, then references."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import clinical
+from . import clinical, facts
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, shown, unit, verdict
 
 
@@ -31,9 +31,11 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
             console.print()
 
 
-def render_judged(judged: Mapping[str, Any], console: Console) -> None:
-    """Print what clinical.json holds: one figure a line, since there are many."""
-    for told in clinical.tables(judged):
+def render_judged(folder: str | Path, console: Console) -> None:
+    """Print what a run's clinical.json holds, if it has one: one figure a line, since there are many."""
+    judged = facts.json_of(Path(folder) / "clinical.json")
+    group = facts.json_of(Path(folder) / "summary.json").get("group", "group")
+    for told in clinical.tables(judged, group):
         table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
         table.title = Text(told.title, style="bold")
         table.add_column("")

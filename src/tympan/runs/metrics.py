@@ -43,7 +43,7 @@ def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Eval
         for part, evaluation in parts.items():
             if not fold or part == "test":
                 repeat = seeds.setdefault(seed if fold else name, {})
-                own = replace(evaluation, predictions=[replace(p, fold=fold) for p in evaluation.predictions])
+                own = replace(evaluation, predictions=[replace(p, fold=name) for p in evaluation.predictions])
                 repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(own if fold else evaluation)
     repeats = list(seeds.values())
     return {part: [repeat[part] for repeat in repeats] for part in repeats[0]}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from timm.models import group_parameters
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
@@ -13,15 +14,67 @@ from .sections import Optimizer as OptimizerConfig
 
 def optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
     """The optimizer; weight decay is for matrices and kernels, not for biases and normalisation."""
-    decayed = [p for p in _trained(model) if p.ndim > 1]
-    plain = [p for p in _trained(model) if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    rate = config.learning_rate
+    groups: list[dict[str, Any]] = []
+    for share, own in _layers(model, config.layer_decay):
+        for decay, there in (
+            (config.weight_decay, [p for p in own if p.ndim > 1]),
+            (0.0, [p for p in own if p.ndim <= 1]),
+        ):
+            if there:
+                groups.append({"params": there, "weight_decay": decay, "lr": share * config.learning_rate})
     if config.name == "sgd":
-        return SGD(groups, lr=rate, momentum=config.momentum, fused=True)
+        return SGD(groups, momentum=config.momentum, fused=True)
     kind = Adam if config.name == "adam" else AdamW
-    return kind(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)
+    return kind(groups, betas=(config.beta1, config.beta2), fused=True)
+
+
+def freeze(config: OptimizerConfig, model: nn.Module) -> None:
+    """Keep the weights that `freeze` names as they are, and their modules as in evaluation.
+
+    Raises:
+        ValueError: nothing has such a name, or nothing is left to train.
+    """
+    for begin in config.freeze:
+        frozen = [p for name, p in model.named_parameters() if f"{name}.".startswith(f"{begin}.")]
+        if not frozen:
+            there = list(dict.fromkeys(name.partition(".")[0] for name, _ in model.named_parameters()))
+            raise ValueError(f"optimizer.freeze: no weights begin with {begin!r}; they begin with {', '.join(there)}")
+        for parameter in frozen:
+            parameter.requires_grad = False
+        for name, module in model.named_modules():
+            if f"{name}.".startswith(f"{begin}."):
+                # Whoever calls train() on the whole model would have a frozen mean and variance follow the batches.
+                module.register_forward_pre_hook(_still)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("optimizer.freeze: nothing is left to train; freeze less, or set training.max_epochs: 0")
+
+
+def _still(module: nn.Module, given: Any) -> None:
+    module.training = False
+
+
+def _layers(model: nn.Module, decay: float) -> list[tuple[float, list[nn.Parameter]]]:
+    """The share of the learning rate of each layer, and its weights; the head and whatever is no backbone is last."""
+    trained = {id(p) for p in _trained(model)}
+    if decay == 1:
+        return [(1.0, list(_trained(model)))]
+    backbone: Any = getattr(model, "backbone", model)
+    network = getattr(backbone, "network", None)
+    numbers: dict[int, int] = {}
+    if network is not None and hasattr(network, "group_matcher"):
+        by_layer: Any = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
+        numbers = {id(p): int(by_layer[name]) for name, p in network.named_parameters() if name in by_layer}
+    else:
+        stems = [name.rpartition(".")[0] for name, _ in backbone.named_parameters()]
+        order = {stem: i for i, stem in enumerate(dict.fromkeys(stems))}
+        numbers = {id(p): order[name.rpartition(".")[0]] for name, p in backbone.named_parameters()}
+    ranks = {number: rank for rank, number in enumerate(sorted(set(numbers.values())))}
+    layers: dict[int, list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if id(parameter) in trained:
+            number = numbers.get(id(parameter))
+            layers.setdefault(len(ranks) if number is None else ranks[number], []).append(parameter)
+    return [(decay ** (len(ranks) - rank), own) for rank, own in sorted(layers.items())]
 
 
 def scheduler(config: OptimizerConfig, what: Optimizer, steps: int, higher_is_better: bool = False) -> LRScheduler:
@@ -36,7 +89,9 @@ def scheduler(config: OptimizerConfig, what: Optimizer, steps: int, higher_is_be
     warmup = config.warmup_steps or round(config.warmup_ratio * steps)
     if config.scheduler == "onecycle":
         rise = warmup / steps if warmup else 0.3
-        return OneCycleLR(what, max_lr=config.max_lr or config.learning_rate, total_steps=steps, pct_start=rise)
+        peak = (config.max_lr or config.learning_rate) / config.learning_rate
+        highest = [peak * group["lr"] for group in what.param_groups]
+        return OneCycleLR(what, max_lr=highest, total_steps=steps, pct_start=rise)
     if config.scheduler == "reduce_on_plateau":
         mode = "max" if higher_is_better else "min"
         return _Plateau(what, warmup, mode=mode, patience=config.plateau_patience)

@@ -44,7 +44,7 @@ def publish(folder: Path, artifact: Artifact, metrics: Metrics) -> None:
     notes = [*told.get("alarms", []), *told["notes"]]
     alone = (folder / "model" / WEIGHTS_ALONE).is_file()
     judged = facts.json_of(folder / "clinical.json")
-    text = card.card(artifact, metrics, resolved, notes, USE if alone else "", judged)
+    text = card.card(artifact, metrics, resolved, notes, USE if alone else "", judged, told.get("group", "group"))
     if alone:
         storage.write_text(folder / "model" / "README.md", text)
     else:

@@ -35,6 +35,11 @@ class Optimizer(Section):
     """Validations without improvement that reduce_on_plateau bears."""
     max_lr: float | None = Field(default=None, gt=0)
     """The peak of onecycle; by default `learning_rate`."""
+    freeze: tuple[str, ...] = ()
+    """The beginnings of the names of weights that stay as they are, and with them their normalisation: `[backbone]`, or
+    `[backbone.network.blocks.0]`."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """The learning rate of each layer of the backbone, as a share of that of the next one; the head has the whole."""
 
     @field_validator("scheduler", mode="before")
     @classmethod

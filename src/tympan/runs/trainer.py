@@ -21,7 +21,7 @@ from . import faults
 from .checkpoint import Keeper
 from .finetune import Taken, take
 from .monitor import monitored
-from .optimization import optimizer, scheduler
+from .optimization import freeze, optimizer, scheduler
 from .prepare import Prepared
 from .running import Heard, Running
 from .tracking import Tracker, Watch
@@ -95,6 +95,7 @@ def fit(
     watch = Watch(console, steps_per_epoch, per_step, title)
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
     heard = Heard(pipeline)
+    freeze(run.optimizer, pipeline)
     optim = optimizer(run.optimizer, pipeline.to(chosen))
     workers = min(run.loader.num_workers, os.cpu_count() or 1)
     arguments = TrainingArguments(
