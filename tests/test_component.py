@@ -31,6 +31,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "categorical": {"column": "digit"},
     "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},
     "quantised": {"quantities": {"eda": "µS"}},
+    "background": {"folder": "x"},
+    "impulse_response": {"folder": "x"},
 }
 
 

@@ -14,7 +14,9 @@ from typer.main import get_command
 from tympan.cli import app
 from tympan.component import Component, Section
 from tympan.runs.configuration import load, load_source
+from tympan.runs.naip import NaipAudio
 from tympan.runs.run import Run
+from tympan.runs.sections import Judging
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "coming_from.md").read_text(encoding="utf-8")
@@ -335,6 +337,9 @@ def test_every_field_of_a_run_but_ours_alone_is_somewhere_in_the_tables() -> Non
         ),
         *("optimizer.plateau_patience", "training.max_steps", "hardware.channels_last", "metrics.test"),
         *("logging.tensorboard", "logging.worst_examples", "checkpoint.run_dir"),
+        *("head.groups", "head.shared_dense", "optimizer.freeze", "optimizer.layer_decay"),
+        *(f"judging.{field}" for field in Judging.model_fields),
+        *(f"audio.{field}" for field in NaipAudio.model_fields),  # which are their own names
     }
     assert told - beyond <= ours
     assert beyond.isdisjoint(ours)

@@ -34,7 +34,7 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
         return _one(folder, test, device)[1]
     pooled = pool({name: _one(folder / name, test, device)[0] for name in names})
     metrics = write(folder, pooled)
-    clinical.write(folder, clinical.judge(pooled, load(folder / "run.yaml").judging), metrics)
+    clinical.write(folder, clinical.judge(pooled, load(folder / "run.yaml").judging))
     if test:
         folders.heard(folder)
     page.write(folder)

@@ -22,7 +22,7 @@ class SpeechFolder(Recordings):
 
         root/recordings/<uid>/waveform.<ext>    <ext> is the `encoding` of metadata.json in small letters
         root/recordings/<uid>/metadata.json     {"encoding": "WAV", "sample_rate_hz": 16000, ...}
-        root/train.csv, root/test.csv           one row for each uid; val.csv, or validation.csv, where it is not to be drawn
+        root/train.csv, root/test.csv           one row for each uid; val.csv or validation.csv, if it is not drawn
 
     An empty cell is unknown. What a uid's folder holds is only looked at when its sound is wanted.
     """
