@@ -14,9 +14,7 @@ from scipy.optimize import minimize_scalar
 from ..data import storage
 from ..objectives import drawn
 from ..objectives.resample import MIN_GROUPS
-from .controls import suspects
 from .evaluate import Evaluation
-from .metrics import Metrics
 from .said import Said
 from .sections import Judging
 
@@ -222,9 +220,7 @@ def _interval(values: Array, groups: int) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "note": ""}
 
 
-def write(folder: Path, judged: Mapping[str, Any], metrics: Metrics) -> None:
-    """Write clinical.json, with the labels that are suspect by the figures of controls, where labels were judged."""
+def write(folder: Path, judged: Mapping[str, Any]) -> None:
+    """Write clinical.json, where labels were judged."""
     if judged:
-        part = next(p for p in ("test", "out_of_fold", "validation") if p in judged["parts"])
-        told = {**judged, "suspects": suspects(metrics[part])}
-        storage.write_text(folder / "clinical.json", json.dumps(told, indent=1, allow_nan=False) + "\n")
+        storage.write_text(folder / "clinical.json", json.dumps(judged, indent=1, allow_nan=False) + "\n")

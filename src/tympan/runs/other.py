@@ -113,7 +113,7 @@ def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metric
     storage.write_text(made / "run.yaml", dump(other))
     metrics = write(made, {"test": [found["test"]]})
     judged = clinical.judge({"test": [found["test"]]}, run.judging, artifact.config.provenance.get("decisions"))
-    clinical.write(made, judged, metrics)
+    clinical.write(made, judged)
     return metrics, made
 
 

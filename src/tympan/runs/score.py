@@ -28,7 +28,7 @@ def score(
     several: dict[str, list[Evaluation]] = {part: [evaluation] for part, evaluation in found.items()}
     metrics = write(folder, several)
     judged = clinical.judge(several, run.judging, artifact.config.provenance.get("decisions"))
-    clinical.write(folder, judged, metrics)
+    clinical.write(folder, judged)
     if judged:
         decided = {label: own[""] for label, own in judged["decisions"].items()}
         artifact = artifact.told(decisions=decided)

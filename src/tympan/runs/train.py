@@ -140,7 +140,7 @@ def train(
     if several:
         pooled = pool({name: member.found for name, member in members.items()})
         metrics = write(folder, pooled)
-        clinical.write(folder, clinical.judge(pooled, run.judging), metrics)
+        clinical.write(folder, clinical.judge(pooled, run.judging))
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
         notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
         folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))
