@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 from torchaudio.transforms import Resample
 
 from .data.augmentations import Augmentation
@@ -48,6 +49,8 @@ class Representation(nn.Module):
         self.heard = _at(audio, feature.sample_rate)
         self.resample = None if self.heard.rate == audio.rate else _resampler(audio, self.heard)
         self.features, self.signal = _of_every_channel(feature, self.heard)
+        if feature.target_length and self.signal.rate:
+            self.signal = replace(self.signal, duration=feature.target_length / self.signal.rate)
 
     def forward(
         self,
@@ -70,7 +73,8 @@ class Representation(nn.Module):
             real = self._real_frames(real, x.shape[2])
             # By selection, once: what a feature makes of silence may be infinite, and infinity times 0 is NaN.
             x = torch.where(real[:, None], x, torch.zeros((), device=x.device))
-            x = standardize(x, real, self.feature.standardize)
+            x, real = self._of_length(x, real)
+            x = self._standardized(x, real)
             x, real = self._augment("features", x, real, key, self.signal)
             return x * real[:, None], real
 
@@ -88,6 +92,20 @@ class Representation(nn.Module):
             return resample_mask(real, frames)
         at = (torch.arange(frames, device=real.device) * (self.heard.rate or 0.0) / rate).round().long()
         return or_last(real[:, at.clamp(max=length - 1)])
+
+    def _of_length(self, x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut, or padded with frames that are not real, to the length that is asked for."""
+        more = (self.feature.target_length or x.shape[2]) - x.shape[2]
+        sides = (more, 0) if self.padding == "left" else (0, more)
+        return (functional.pad(x, sides), functional.pad(real, sides, value=False)) if more else (x, real)
+
+    def _standardized(self, x: Tensor, real: Tensor) -> Tensor:
+        over, mean, std = self.feature.standardize, self.feature.mean, self.feature.std
+        if over != "dataset":
+            return standardize(x, real, over)
+        if mean is None or std is None:
+            raise ValueError("features.mean and std are not known yet; give them, or compute them of the training part")
+        return (x - mean) / std * real[:, None]
 
     def _augment(self, on: str, x: Tensor, real: Tensor, key: Tensor | None, signal: Signal) -> tuple[Tensor, Tensor]:
         if self.training and self.augmentations[on]:

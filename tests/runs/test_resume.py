@@ -26,6 +26,17 @@ def test_a_stopped_run_ends_with_the_weights_and_figures_of_one_that_was_not(tmp
     assert lines[0] == lines[1]
 
 
+def test_the_best_checkpoint_may_be_one_from_before_it_was_stopped(tmp_path, monkeypatch):
+    most = {"mode": "max", "save_top_k": 1}  # of a loss that falls: the first
+    training = {**TRAINING, "early_stopping": False}
+    whole = trained(tmp_path / "whole", training=training, checkpoint=most)
+    folder = stopped(monkeypatch, run_of(tmp_path, training=training, checkpoint=most), 8)
+    result = resume(folder, console=QUIET)
+    assert result.best_checkpoint and whole.best_checkpoint
+    assert result.best_checkpoint.name == whole.best_checkpoint.name != result.paths["last_checkpoint"].name
+    assert result.metrics == whole.metrics
+
+
 def test_what_cannot_go_on_is_refused_with_why(tmp_path):
     done = trained(tmp_path)
     with pytest.raises(ValueError, match="has ended"):

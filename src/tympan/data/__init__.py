@@ -65,6 +65,10 @@ class Source(Component):
     windows for the last two."""
     padding: Literal["left", "right"] = "left"
     """The side on which a shorter recording is padded."""
+    trim: float | None = Field(default=None, gt=0)
+    """What is more than so many dB below the loudest 10 ms of a recording is cut off both its ends, but for 50 ms,
+    before it is cropped; also at prediction. 40 suits speech; a silent recording is kept whole. By default nothing is
+    cut."""
 
     @classmethod
     def words(cls) -> list[str]:
@@ -166,6 +170,11 @@ class Source(Component):
         """Why each recording that the corpus holds is no example, by id."""
         return {}
 
+    @property
+    def cut_at_start(self) -> bool:
+        """Whether a clip is the start of its recording as it is, so that no more of it need be read."""
+        return self.crop == "start" and self.trim is None
+
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -184,11 +193,12 @@ class Source(Component):
         A dataset overrides this to decode only the part that is wanted. A random crop is a function of
         (seed, epoch, index); `all` takes one window after the other, epoch by epoch.
         """
-        from .crop import first
+        from .crop import first, trimmed
 
         example = self[index]
-        begin = first(example.waveform, self, index, epoch, seed)
-        waveform = example.waveform[:, begin : begin + self.audio.frames]
+        cut, sound = trimmed(example.waveform, self.sample_rate, self.trim)
+        begin = first(sound, self, index, epoch, seed)
+        waveform, begin = sound[:, begin : begin + self.audio.frames], cut + begin
         return Example(waveform, example.values, example.id, example.groups, begin / self.sample_rate)
 
     @abstractmethod

@@ -19,10 +19,15 @@ Encode = Callable[[Example], dict[str, Tensor]]
 """Values of an example -> the encoded target `(channels, frames)` of each output."""
 
 
+AGAIN = 1_000_003
+"""Epochs that lie between a clip and the same one again in one epoch: a prime, so that its window is another."""
+
+
 class Clips(torch.utils.data.Dataset[dict[str, Any]]):
     """The plans of all epochs laid end to end: position alone decides epoch and example.
 
-    So shuffling, workers and resuming need no state: an item is a pure function of its position.
+    So shuffling, workers and resuming need no state: an item is a pure function of its position. What comes again
+    within an epoch is told as of a later one, so that it is cropped and augmented anew.
     """
 
     def __init__(
@@ -35,10 +40,13 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         shuffle: bool = True,
         batch_size: int = 1,
         augmentations: Sequence[tuple[int, Augmentation]] = (),
+        shares: Float[np.ndarray, "examples"] | None = None,
     ) -> None:
         """Args:
         augmentations: those of single recordings, each with its seed.
+        shares: how large a part of a shuffled epoch each recording of the part is; by default each comes once.
         """
+        self.shares = shares
         self.source, self.part, self.encode, self.augmentations = source, list(part), encode, augmentations
         self.seed, self.epochs, self.shuffle, self.batch_size = seed, epochs, shuffle, batch_size
         self._plans: dict[int, np.ndarray] = {}
@@ -51,9 +59,23 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         epoch, place = divmod(position, len(self.part))
         if epoch not in self._plans:  # two are kept: what is read ahead may be of the next
             last = list(self._plans.items())[-1:]
-            order = self.source.order(self.part, self.seed, epoch, self.batch_size) if self.shuffle else self.part
-            self._plans = dict(last) | {epoch: np.asarray(order)}
-        return epoch, int(self._plans[epoch][place])
+            plan = np.asarray(self._plan(epoch) if self.shuffle else self.part, np.int64)
+            self._plans = dict(last) | {epoch: np.stack([plan, _repeats(plan)], 1)}
+        index, again = self._plans[epoch][place].tolist()
+        return epoch + again * AGAIN, index
+
+    def _plan(self, epoch: int) -> Int[np.ndarray, "examples"]:
+        """The order of a shuffled epoch, pure in (seed, epoch)."""
+        if self.shares is None:
+            return self.source.order(self.part, self.seed, epoch, self.batch_size)
+        # Evenly spaced places along the shares, so that how often each comes is its share rounded up or down. They lie
+        # in another order of recordings in every epoch, so that no recording is the one that is always left out.
+        draw = np.random.default_rng((self.seed, epoch))
+        order = draw.permutation(len(self.part))
+        ends = np.cumsum(self.shares[order])
+        places = (np.arange(len(order)) + draw.random()) / len(order) * ends[-1]
+        taken = order[np.searchsorted(ends, places, side="right").clip(max=len(order) - 1)]
+        return draw.permutation(np.asarray(self.part, np.int64)[taken])
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         epoch, index = self.at(position)
@@ -70,6 +92,16 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         for seed, augmentation in self.augmentations:
             x, real = augmentation(x, real, key[None], seed, signal)
         return x[0]
+
+
+def _repeats(plan: Int[np.ndarray, "examples"]) -> Int[np.ndarray, "examples"]:
+    """How often what is at each place came before it."""
+    order = np.argsort(plan, kind="stable")
+    place = np.arange(len(plan))
+    begins = np.concatenate([[True], np.diff(plan[order]) != 0]) if len(plan) else np.empty(0, bool)
+    found = np.empty(len(plan), np.int64)
+    found[order] = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return found
 
 
 class Collate:

@@ -48,6 +48,9 @@ def split(uri: str | Path) -> tuple[str, str]:
         raise ValueError(f"{uri} would travel unprotected over http; use its https address")
     if protocol not in ("memory", "s3", "gs", "https"):
         raise ValueError(f"{uri}: {protocol}:// is unknown; use a local path, memory://, s3://, gs:// or https://")
+    if "@" in path.partition("/")[0]:  # and it would be written down wherever the URI is
+        place = path.partition("/")[0].rpartition("@")[2]
+        raise ValueError(f"{protocol}://…@{place} holds a name or a password, which belongs into the environment")
     return protocol, str(uri) if protocol == "https" else f"/{path.strip('/')}" if protocol == "memory" else path
 
 

@@ -5,6 +5,8 @@ from jaxtyping import Float
 
 from . import Source
 
+_AROUND = 5  # pieces of 10 ms that stay before and after what sounds
+
 
 def windows(length: int, clip: int) -> list[int]:
     """First samples of the windows of `clip` samples that cover `length` samples: half overlapped, the last flush."""
@@ -45,6 +47,31 @@ def onset(waveform: Float[np.ndarray, "channels samples"], rate: float) -> int:
     piece = mono[max(first - block, 0) : first + block]
     attack = max(first - block, 0) + int(np.argmax(piece >= 0.1 * mono[: n * block].max())) if piece.size else first
     return max(attack - round(0.001 * rate), 0)
+
+
+def trimmed(
+    waveform: Float[np.ndarray, "channels samples"], rate: float, below: float | None
+) -> tuple[int, Float[np.ndarray, "channels _"]]:
+    """Where a recording begins to sound, and its sound from there to its end, with 50 ms more on both sides.
+
+    What was trimmed is not trimmed further: the pieces whose level is compared lie in it as they lay in the whole.
+
+    Args:
+        waveform: the recording.
+        rate: samples per second (Hz).
+        below: how far (dB) below the loudest 10 ms it still sounds; `None` takes nothing off.
+    """
+    block = max(round(0.01 * rate), 1)
+    n = waveform.shape[1] // block
+    if below is None or n < 2:
+        return 0, waveform
+    pieces = waveform[:, : n * block].reshape(len(waveform), n, block)
+    power = np.einsum("cnb,cnb->n", pieces, pieces)
+    rest = waveform[:, n * block :]
+    power = np.append(power, np.einsum("cb,cb->", rest, rest))
+    loud = np.flatnonzero(power >= power.max() * 10 ** (-below / 10))
+    begin, end = max(int(loud[0]) - _AROUND, 0) * block, (int(loud[-1]) + 1 + _AROUND) * block
+    return begin, waveform[:, begin:end]
 
 
 def first(waveform: Float[np.ndarray, "channels samples"], source: Source, index: int, epoch: int, seed: int) -> int:

@@ -114,15 +114,16 @@ class Recordings(Dataset):
     def clip(self, index: int, epoch: int, seed: int) -> Example:
         row = self.row(index)
         with self._missing(row):
-            if self.cache or self.crop == "onset":
+            if self.cache or self._searched:
                 try:
                     whole = self._whole(row)
                 except audio.TooLong:
-                    if self.crop == "onset":  # which has to be looked for
+                    if self._searched:
                         raise
                 else:
-                    begin = crop.first(whole, self, index, epoch, seed)
-                    return self._example(row, whole[:, begin : begin + self.audio.frames], begin)
+                    cut, sound = crop.trimmed(whole, self.sample_rate, self.trim)
+                    begin = crop.first(sound, self, index, epoch, seed)
+                    return self._example(row, sound[:, begin : begin + self.audio.frames], cut + begin)
             uri = self.locate(row)
             first, last = self._stretch(row, self._length(row, uri))
             begin = crop.start(self, last - first, index, epoch, seed)
@@ -174,11 +175,16 @@ class Recordings(Dataset):
             try:
                 sound = cache.decoded(uri, self.sample_rate, self.channels, decode)
             except audio.TooLong:
-                if self.crop == "onset":  # which has to be looked for
+                if self._searched:
                     raise
             else:
                 check_channels(len(sound), self.audio, row.uri)
         return new
+
+    @property
+    def _searched(self) -> bool:
+        """Whether a clip has to be looked for in the whole recording."""
+        return self.crop == "onset" or self.trim is not None
 
     @contextmanager
     def _missing(self, row: Recording) -> Iterator[None]:

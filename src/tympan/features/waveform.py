@@ -14,7 +14,7 @@ class Waveform(Feature):
     kac_drumset's is `{normalize: min_max}`.
     """
 
-    standardize: Literal["none", "clip", "channel"] = "none"
+    standardize: Literal["none", "clip", "channel", "dataset"] = "none"
     """What is done to each clip's features: by default nothing, because a waveform's mean is already near zero."""
 
     def build(self, audio: Signal) -> tuple[nn.Module, Signal]:

@@ -77,12 +77,14 @@ class Ears:
 
     def __init__(self, artifact: Artifact, targets: Mapping[str, Target]) -> None:
         self.artifact, self.targets = artifact, targets
+        self.audio = artifact.config.audio
         self.pool = Pool(artifact) if any(target.rate is None for target in targets.values()) else None
         rates = {target.rate for target in targets.values() if target.rate and target.space == "real"}
         self.courses = {rate: over_time.Course(artifact, rate) for rate in rates}
 
     def __call__(self, waveform: Waveform, frames: Mapping[str, int]) -> dict[str, np.ndarray]:
         """What is heard for each target, of as many frames as it has."""
+        waveform = self.audio.trimmed(waveform)[1]
         pooled = self.pool(waveform) if self.pool else np.empty(0)
         drawn = {name for name, target in self.targets.items() if not target.rate and target.space in _DRAWN}
         peaked = np.concatenate([pooled, self.pool.peaks(waveform)]) if self.pool and drawn else pooled

@@ -13,6 +13,7 @@ from rich.table import Table
 from ..component import AssumptionWarning
 from ..data import Example, Source
 from ..data.audio import TooLong
+from ..data.crop import trimmed
 from ..data.duplicates import Fingerprint, fingerprint, same
 from ..data.table import some
 from ..signals import Signal
@@ -71,13 +72,14 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     if told := origin(run):
         found.remarks.append(told)
     parts = run.divide()
-    prepared = prepare(run, parts[0])
+    prepared = prepare(run, parts[0], hear=False)
     pipeline = prepared.pipeline()
     found.remarks += unheard(prepared)
     found.shapes = {"sound": source.audio, "features": pipeline.represented, "embedding": pipeline.embedded}
     found.model = pipeline.explained
     found.shapes |= {name: o.target.signal(source.audio.duration) for name, o in prepared.run.outputs.items()}
     uneven: list[str] = []
+    quiet: list[str] = []
     prints: dict[int, Fingerprint] = {}
     for index in range(len(source)):
         try:
@@ -87,6 +89,9 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
             found.seconds += length
             if source.distinct:
                 prints[index] = fingerprint(example.waveform, source.sample_rate)
+            sounds = trimmed(example.waveform, source.sample_rate, source.trim)[1].shape[1] / source.sample_rate
+            if sounds < length / 2:
+                quiet.append(f"{example.id} ({sounds:.3g} of {length:.3g} s are left)")
             if source.sounding and (off := _uneven(example, length, source.rates)):
                 uneven.append(off)
         except (OSError, ValueError) as error:
@@ -98,6 +103,8 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
             f"{len(uneven)} recordings have sound more than {_APART:g} s longer or shorter than a signal: "
             + some(uneven, 3)
         )
+    if quiet:
+        found.remarks.append(f"data.trim cuts off more than half of {len(quiet)} recordings: {some(quiet, 3)}")
     named = {f"fold {i}": p.test for i, p in enumerate(parts)} if run.split.folds else vars(parts[0])
     found.refused |= _twice(source, prints, named)
     usable = {name: [i for i in own if source.describe(i).id not in found.refused] for name, own in named.items()}

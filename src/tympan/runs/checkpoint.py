@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
@@ -29,6 +29,11 @@ class Keeper(TrainerCallback, ExportableState):
         self.ranking: list[list[float]] = []  # [signed figure, step], best first
         self.best, self.waited = math.inf, 0
         self.saving = False  # between the decision to write a checkpoint and its end
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Keeper":
+        """The one that a Trainer calls, which is not the one that it was given where it went on from a checkpoint."""
+        return next(callback for callback in trainer.callback_handler.callbacks if isinstance(callback, cls))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of this callback."""

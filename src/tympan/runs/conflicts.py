@@ -21,6 +21,7 @@ Conflict = tuple[str, str]
 def conflicts(run: Run) -> list[Conflict]:
     """Every conflict of a run."""
     found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_untrained(run), *_timed(run)]
+    found += _balanced(run)
     if len(set(run.seeds)) < len(run.seeds) or min(run.seeds, default=0) < 0:
         found.append(("seeds", "seeds are different whole numbers from 0 on"))
     if run.split.folds and any(set(parts) != set(PARTS) for _, parts in run.data.corpora.values()):
@@ -107,6 +108,25 @@ def _untrained(run: Run) -> Iterator[Conflict]:
     )
 
 
+def _balanced(run: Run) -> Iterator[Conflict]:
+    by = run.training.balance
+    if by == "none":
+        return
+    if run.data.corpora:
+        yield "training.balance", "the batches of a mixture are drawn by data.sampling_weights; leave balance out"
+    targets = {} if _undecided(run) else run.outputs
+    if by != "group" and not any(o.target.space in ("binary", "class") for o in targets.values()):
+        yield "training.balance", f"{by} needs a target with labels (binary, categorical); take group, or none"
+    if by != "group" and any(o.target.rate for o in targets.values()):
+        yield "training.balance", f"{by} is of labels of whole recordings, and a target has a rate; take group, or none"
+    weighed = [o.criterion for o in targets.values()]
+    auto = [w for w in weighed if "auto" in (getattr(w, "positive_weights", 0), getattr(w, "class_weights", 0))]
+    if by != "group" and auto:
+        yield "training.balance", f"{by}, and a loss whose weights are auto, count rare classes twice; keep one of them"
+    if by != "label" and not run.split.kinds(run.data)[0]:
+        yield "training.balance", f"{by} needs groups, and the data name none; set split.group, or take label, or none"
+
+
 def _undecided(run: Run) -> bool:
     """Whether it is not said what is predicted, which is told by itself."""
     return not run.targets and run.target is None
@@ -123,6 +143,13 @@ def _timed(run: Run) -> Iterator[Conflict]:
                 "data.duration",
                 f"a clip has {frames:g} frames of a target at {rate:g} Hz, not a whole number; take {near} s",
             )
+    if rates and run.features.target_length:
+        yield (
+            "features.target_length",
+            "frames are cut off or added, and a target with a rate would no longer lie beside them; leave it out",
+        )
+    if rates and run.data.trim is not None:
+        yield "data.trim", "a target with a rate is heard from where it begins, silent or not; leave it out"
     if rates and run.data.crop == "onset":
         yield (
             "data.crop",

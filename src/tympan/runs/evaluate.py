@@ -242,4 +242,4 @@ def _examples(prepared: Prepared, part: str) -> Iterator[Example]:
     """The recordings of a part as prediction hears them: whole, unless only their start is heard."""
     source = prepared.source
     for index in getattr(prepared.parts, part):
-        yield source.clip(index, 0, prepared.run.seed) if source.crop == "start" else source[index]
+        yield source.clip(index, 0, prepared.run.seed) if source.cut_at_start else source[index]

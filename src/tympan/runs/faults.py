@@ -13,11 +13,11 @@ from .checkpoint import Keeper
 
 
 @contextmanager
-def told(trainer: Trainer, keeper: Keeper, folder: Path) -> Iterator[None]:
+def told(trainer: Trainer, folder: Path) -> Iterator[None]:
     """While a Trainer trains: a checkpoint that could not be written whole is taken away, and the ones before it stay.
 
     Args:
-        keeper: knows whether a checkpoint is being written.
+        trainer: whose Keeper knows whether a checkpoint is being written.
         folder: where checkpoints are.
 
     Raises:
@@ -28,7 +28,7 @@ def told(trainer: Trainer, keeper: Keeper, folder: Path) -> Iterator[None]:
         yield
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         written = folder / f"checkpoint-{trainer.state.global_step}"
-        if keeper.saving and written.is_dir():
+        if Keeper.of(trainer).saving and written.is_dir():
             shutil.rmtree(written)
             raise _not_written(written, error) from error
         said = in_worker(error)

@@ -75,7 +75,7 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
         told = source.describe(index)
 
         def waveform(index: int = index) -> object:
-            return source.clip(index, 0, 0).waveform if source.crop == "start" else source[index].waveform
+            return source.clip(index, 0, 0).waveform if source.cut_at_start else source[index].waveform
 
         part = parts.get(told.id, told.part or "")
         yield Named(told.id, run.group_of(told) if source.group else "", part, waveform)  # pyright: ignore

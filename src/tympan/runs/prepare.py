@@ -19,6 +19,7 @@ from ..pipeline import Output, Pipeline
 from ..representation import place_seed
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening
+from . import balance, standardization
 from .rates import AtRate
 from .run import Run
 
@@ -69,7 +70,10 @@ class Prepared:
         batch_size = self.run.training.batch_size
         own = enumerate(self.run.augmentations) if shuffle else ()  # which is to say, in training
         changes = [(place_seed(self.run.seed, place), a) for place, a in own if a.on == "recording"]
-        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes)
+        shares = None
+        if shuffle and self.run.training.balance != "none":
+            shares = balance.shares(self.run, indices, known(self.run, indices))
+        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes, shares)
 
     @property
     def collate(self) -> Collate:
@@ -125,8 +129,13 @@ def known(run: Run, indices: Sequence[int]) -> list[Values]:
     return [at_rate(run.data.values(i), of) for i, of in zip(indices, corpus, strict=False)]
 
 
-def prepare(run: Run, parts: Parts) -> Prepared:
+def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
     """Fit what is fitted on the training part alone.
+
+    Args:
+        run: the configuration.
+        parts: the split.
+        hear: also what needs sound; without it that is assumed, and the parts can be seen to fit.
 
     Raises:
         ValueError: the training part does not hold what a target needs.
@@ -144,7 +153,8 @@ def prepare(run: Run, parts: Parts) -> Prepared:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
         head = _grouped(output.head, run.data.label_groups, target)
         outputs[name] = output.model_copy(update={"target": target, "loss": loss, "head": head})
-    return Prepared(run.with_outputs(outputs), parts)
+    features = standardization.fit(run, parts.train) if hear else standardization.assumed(run.features)
+    return Prepared(run.model_copy(update={"features": features}).with_outputs(outputs), parts)
 
 
 def _grouped(head: Head, groups: Sequence[tuple[str, ...]], target: Target) -> Head:

@@ -190,7 +190,9 @@ class Routine:
         """What is measured of one recording at the data's sample rate, by output, in its units."""
         artifact, source = self._artifact_there(), self._source
         if isinstance(source, Reshaped) and source.x:
-            start = Listening.of(source.data).starts(waveform)[0]
+            listening = Listening.of(source.data)
+            waveform = listening.trimmed(waveform)[1]
+            start = listening.starts(waveform)[0]
             waveform = source.sound(waveform[:, start : start + source.data.audio.frames], "the recording")
         return artifact.decode(next(iter(artifact.hear([waveform]))))
 

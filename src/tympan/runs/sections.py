@@ -56,6 +56,10 @@ class Training(Section):
     """Stop after this many optimizer steps, if that is sooner."""
     batch_size: int = Field(default=32, ge=1)
     """Clips in a batch."""
+    balance: Literal["none", "label", "group", "both"] = "none"
+    """How often each recording comes in an epoch of as many clips as before: once; so often that each label's classes
+    come alike; that each group (speaker) does, of the kind that the split keeps whole; or that the groups within each
+    class do, and the classes too. Of several labels the mean is taken. Probabilities are then those of such data."""
     gradient_clip_val: float = Field(default=1.0, ge=0)
     """Largest norm of the gradient; 0 does not clip."""
     accumulate_grad_batches: int = Field(default=1, ge=1)

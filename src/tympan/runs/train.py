@@ -17,7 +17,7 @@ from ..data import cache, storage
 from ..data.split import Parts, record
 from ..device import device
 from ..reports import page
-from . import clinical, dry, obtain, probe
+from . import clinical, dry, obtain, probe, standardization
 from . import folder as folders
 from . import parts as parts_of
 from .again import named_parts
@@ -199,7 +199,7 @@ def resume(folder: str | Path, *, console: Console | None = None) -> Result:
 
 def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:
     """The run with a precision, and with the parts of the configuration seen to fit each other."""
-    hardware, prepared = run.hardware, prepare(run, parts)
+    hardware, prepared = run.hardware, prepare(run, parts, hear=False)
     prepared.pipeline()  # what does not fit is refused before a folder is made
     if hardware.precision is None:
         hardware = hardware.model_copy(update={"precision": "fp16" if chosen.type == "cuda" else "fp32"})
@@ -222,7 +222,7 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
     alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
-    notes = [*doubts, *unheard(prepared), *notes]
+    notes = [*doubts, *unheard(prepared), *standardization.told(prepared.run.features, len(parts.train)), *notes]
     clock.append(time.time())
     told = prepared.run.model_dump(mode="json")
     trained = fit(prepared, folder, way.console, way.title, told, way.checkpoint, way.callbacks)

@@ -150,12 +150,12 @@ def fit(
             callbacks=[keeper, heard, tracker, watch, *callbacks],
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
-        with faults.told(trainer, keeper, folder / "checkpoints"):
+        with faults.told(trainer, folder / "checkpoints"):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         # Autocast is training's alone: what is exported answers in float32.
         trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
     kept = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
-    best = keeper.best_checkpoint(folder / "checkpoints")
+    best = Keeper.of(trainer).best_checkpoint(folder / "checkpoints")
     pipeline.load_state_dict(load_file(best / "model.safetensors"))
     done, at = int(trainer.state.global_step), int(best.name.rsplit("-", 1)[1])
     return Trained(

@@ -82,7 +82,8 @@ def predict(
     def waveforms() -> Iterator[np.ndarray]:
         for waveform in _waveforms(artifact, inputs, files, refused):
             if seen:  # from where it is heard
-                sounds.append(waveform[:, artifact.config.audio.starts(waveform)[0] :])
+                sound = artifact.config.audio.trimmed(waveform)[1]
+                sounds.append(sound[:, artifact.config.audio.starts(sound)[0] :])
             yield waveform
 
     for heard in artifact.hear(waveforms(), batch_size):
@@ -141,7 +142,8 @@ def _waveforms(
     artifact: Artifact, inputs: Iterable[str], files: list[str], refused: Callable[[str, str], None] | None
 ) -> Iterator[np.ndarray]:
     listening = artifact.config.audio
-    length = listening.samples / listening.sample_rate if listening.crop == "start" else None
+    whole = listening.crop != "start" or listening.trim is not None
+    length = None if whole else listening.samples / listening.sample_rate
     for uri in recordings(inputs):
         try:
             waveform = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)

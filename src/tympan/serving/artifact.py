@@ -229,14 +229,15 @@ class Artifact:
                 waiting[owner][1].append(said)
             clips.clear()
 
-        for waveform in waveforms:
+        for recording in waveforms:
+            begin, waveform = audio.trimmed(recording)
             starts, length = audio.starts(waveform, *self._apart), audio.samples
             alone = whole and len(starts) > 1
             if alone:
                 starts, length = [0], waveform.shape[1]
                 if clips:
                     answer()
-            waiting.append((starts, []))
+            waiting.append(([begin + first for first in starts], []))
             for first in starts:
                 clip = np.array(waveform[:, first : first + length], np.float32)
                 clips.append((len(waiting) - 1, torch.from_numpy(clip)))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..component import Section
 from ..data import Source
-from ..data.crop import onset, windows
+from ..data.crop import onset, trimmed, windows
 from ..signals import Signal, check_channels
 
 Waveform = Float[np.ndarray, "_channels _samples"]
@@ -29,11 +29,13 @@ class Listening(Section):
     """Which part of a longer recording is heard: start, onset, or overlapping windows over all of it."""
     padding: Literal["left", "right"]
     """The side on which a shorter recording is padded."""
+    trim: float | None = Field(default=None, gt=0)
+    """How far (dB) below its loudest 10 ms both ends of a recording are cut off; nothing by default."""
 
     @classmethod
     def of(cls, source: Source) -> "Listening":
         """How a source gives its clips."""
-        same = ("sample_rate", "channels", "channel_names", "crop", "padding")
+        same = ("sample_rate", "channels", "channel_names", "crop", "padding", "trim")
         return cls.model_validate({"samples": source.audio.frames, **{name: getattr(source, name) for name in same}})
 
     @property
@@ -42,11 +44,15 @@ class Listening(Section):
         names = self.channel_names if self.channels == "keep" else ("mono",)
         return Signal(names, float(self.sample_rate), self.samples / self.sample_rate)
 
+    def trimmed(self, waveform: Waveform) -> tuple[int, Waveform]:
+        """The first sample of what sounds of a recording, and that sound; all of it where nothing is trimmed."""
+        return trimmed(waveform, self.sample_rate, self.trim)
+
     def starts(self, waveform: Waveform, overlap: int | None = None, step: int = 1) -> list[int]:
         """The first sample of every clip that is heard of a recording; ValueError where its channels are others.
 
         Args:
-            waveform: the recording.
+            waveform: the recording, trimmed.
             overlap: how many samples two windows have in common, at least, if that is enough; the last may then be
                 shorter. By default half of them, and the last is flush with the end.
             step: samples of which the distance of two such windows is a whole number of times.

@@ -13,7 +13,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from .. import Description, Example, Source, Values
 from . import Dataset
 
-_SHARED = ("sample_rate", "duration", "channels", "channel_names", "crop", "padding")
+_SHARED = ("sample_rate", "duration", "channels", "channel_names", "crop", "padding", "trim")
 
 
 def _or_less(schema: dict[str, Any]) -> None:
@@ -31,8 +31,8 @@ class Mixture(Dataset):
     """
 
     sources: dict[str, SerializeAsAny[Source]] = Field(min_length=1, json_schema_extra=_or_less)
-    """The corpora by name; what they say of `sample_rate`, `duration`, `channels`, `channel_names`, `crop` and
-    `padding` is what the mixture says, and may be left out."""
+    """The corpora by name; what they say of `sample_rate`, `duration`, `channels`, `channel_names`, `crop`,
+    `padding` and `trim` is what the mixture says, and may be left out."""
     train: tuple[str, ...] | None = Field(default=None, min_length=1)
     """The corpora that are trained on; by default all."""
     validation: tuple[str, ...] | None = None
