@@ -350,6 +350,8 @@ def other(field, value):
     words = [w for w in get_args(field.annotation) if isinstance(w, str)]
     if isinstance(value, str):
         return next(w for w in words if w != value)
+    if isinstance(value, tuple) and isinstance(value[0], tuple):  # a range for each of two kinds
+        return tuple(other(field, one) for one in value)
     if isinstance(value, tuple):
         low, high = value
         return (4, 3) if isinstance(low, int) else (low + 0.3 * (high - low), high - 0.3 * (high - low))

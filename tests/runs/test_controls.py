@@ -5,13 +5,18 @@ from io import StringIO
 
 import numpy as np
 import pytest
+import soundfile
 from rich.console import Console
 
 from corpora import put_sound, voice
-from runs_helpers import trained
+from runs_helpers import run_of, trained
 from tympan.data import storage
-from tympan.reports import facts, terminal
+from tympan.data.split import Parts
+from tympan.reports import facts, suspects, terminal
 from tympan.reports.clinical import NO_DEVICE
+from tympan.reports.suspects import CONTROLS
+from tympan.runs.controls import RECORDING, Controls
+from tympan.runs.prepare import prepare
 
 SPEAKERS = 24
 
@@ -63,12 +68,75 @@ def test_every_control_has_figures_and_a_difference(run):
 
 def test_only_what_the_recording_tells_is_suspect_and_said_everywhere(run):
     result, confounded = run
-    judged = facts.json_of(result.folder / "clinical.json")
-    assert ("ill" in judged["suspects"]) is confounded
+    ruled = {ruling.output for ruling in suspects.rulings(result.metrics["test"]) if ruling.suspect}
+    assert ruled == ({"ill"} if confounded else set())
     page, card = (result.folder / p for p in ("report/index.html", "model/README.md"))
     console = Console(record=True, width=200, file=StringIO())
+    terminal.render(result.metrics, console)
     terminal.render_judged(result.folder, console)
     for text in (page.read_text(), card.read_text(), console.export_text()):
-        assert NO_DEVICE in " ".join(text.split())
-        assert ("what the model hears may be no more" in " ".join(text.split())) is confounded
+        text = " ".join(text.split())
+        assert NO_DEVICE in text
+        assert ("ill is suspect: " in text) is confounded
+        assert (CONTROLS["control/recording"] in text) is confounded
+    judged = facts.json_of(result.folder / "clinical.json")
     assert judged["parts"]["test"]["subgroups"]["sex"].keys() == {"m", "f"}
+
+
+def figures(value: float, low: float | None, high: float | None, paired: tuple[float, float] | None = None) -> dict:
+    own = {"value": value, "low": low, "high": high, "n": 90, "groups": 30, "note": "", "unit": ""}
+    own |= {"note": "no interval: 5 groups"} if low is None else {}
+    return own | ({"difference": dict(zip(("low", "high"), paired, strict=True))} if paired else {})
+
+
+@pytest.mark.parametrize(
+    ("control", "suspect"),
+    [
+        (figures(0.80, 0.70, 0.90, (-0.05, 0.15)), True),  # may be as good as the model
+        (figures(0.95, 0.90, 0.99, (-0.15, -0.01)), True),  # surely better
+        (figures(0.70, 0.60, 0.80, (0.02, 0.20)), None),  # the model is surely better
+        (figures(0.60, 0.45, 0.75, (-0.01, 0.40)), None),  # no better than chance, for all that is known
+        (figures(0.80, None, None), False),
+    ],
+)
+def test_the_rule_asks_for_a_control_above_chance_that_the_model_does_not_surely_beat(control, suspect):
+    scores = {"model": {"ill": {"auroc": figures(0.85, 0.8, 0.9)}}, "control/silence": {"ill": {"auroc": control}}}
+    found = suspects.rulings(scores)
+    assert [ruling.suspect for ruling in found] == ([] if suspect is None else [suspect])
+    if suspect is False:
+        assert found[0].sentence == "Whether ill is suspect cannot be told: no interval: 5 groups."
+
+
+def test_chance_of_a_class_is_what_the_commonest_one_reaches():
+    def scores(majority: float) -> dict:
+        control = figures(0.5, 0.4, 0.6, (-0.1, 0.3))
+        whos = {"model": figures(0.6, 0.5, 0.7), "baseline/majority": figures(majority, 0.2, 0.4)}
+        return {who: {"word": {"accuracy": own}} for who, own in {**whos, "control/recording": control}.items()}
+
+    assert [ruling.suspect for ruling in suspects.rulings(scores(0.3))] == [True]
+    assert suspects.rulings(scores(0.45)) == []
+
+
+def test_controls_know_the_file_and_the_whole_recording_and_fill_what_a_speaker_left_out(tmp_path):
+    sounds = {"a.wav": ("PCM_16", 1), "b.wav": ("PCM_24", 2), "c.mp3": ("MPEG_LAYER_III", 1)}
+    for name, (subtype, channels) in sounds.items():
+        soundfile.write(tmp_path / name, np.full((16000, channels), 0.1), 8000, subtype)
+    lines = ["path,ill,age"] + [f"{name},{i % 2},{'' if i else 40}" for i, name in enumerate(sounds)]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    data = {"type": "manifest", "path": str(tmp_path / "table.csv"), "sample_rate": 8000, "duration": 0.5}
+    run = run_of(tmp_path, data=data, target={"type": "categorical", "column": "ill"}, split={"validation": "none"})
+    prepared = prepare(run, Parts([0, 1, 2], [], []))
+    controls = Controls(prepared, prepared.artifact(prepared.pipeline()))
+    heard = [controls.hear(prepared.source.clip(i, 0, 0)) for i in range(3)]
+    facts = [one[RECORDING] for one in heard]
+    assert [f["codec"] for f in facts] == ["WAV PCM_16", "WAV PCM_24", "MP3 MPEG_LAYER_III"]
+    assert [f["channels"] for f in facts] == ["1", "2", "1"] and {f["sample rate"] for f in facts} == {"8000"}
+    assert facts[0]["log duration"] == pytest.approx(np.log(2)), "not of the clip"
+    encoded = [prepared.encode(prepared.source.clip(i, 0, 0)) for i in range(3)]
+    controls.fit(heard, encoded, ["x", "y", "z"])
+    said = [controls.answers("target", one) for one in heard]
+    assert set(said[0]) == {"control/recording", "control/silence", "control/speaker"}
+    for answer in (own for one in said for own in one.values()):
+        assert answer["ill"].sum() == pytest.approx(1)
+    age = [one["control/speaker"]["ill"].ravel() for one in said]
+    assert np.allclose(age[0], age[1]), "an age that is not known is the usual one"

@@ -10,7 +10,7 @@ from .about import doctor, list_components, schema
 from .answers import embed, orchestrate, predict
 from .fetching import fetch
 from .sounds import generate, prepare, transform
-from .training import check, compare, evaluate, resume, sweep, train
+from .training import check, compare, evaluate, import_naip, resume, sweep, train
 
 app = typer.Typer(
     help="Learn to measure from sound: train, evaluate and serve models from one configuration file.",
@@ -24,7 +24,7 @@ app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
     *(resume, evaluate, compare, predict, embed, orchestrate),
     *(generate, transform, fetch, prepare, check, sweep),
-    *(doctor, schema),
+    *(import_naip, doctor, schema),
 ):
     app.command()(command)
 app.command("list")(list_components)

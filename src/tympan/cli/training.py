@@ -148,3 +148,15 @@ def check(config: Config, overrides: Overrides = None) -> None:
     show(found, Console())
     if not found.sound:
         raise typer.Exit(1)
+
+
+def import_naip(
+    arguments: Annotated[list[str], typer.Argument(help="args.json, or the old program's command line in quotes.")],
+) -> None:
+    """Print the configuration that arguments of mayo-timm stand for: tympan import-naip args.json > run.yaml."""
+    from ..runs.naip_arguments import imported
+
+    text = " ".join(arguments)
+    if len(arguments) == 1 and Path(text).suffix == ".json":
+        text = Path(text).read_text(encoding="utf-8")
+    typer.echo(imported(text), nl=False)

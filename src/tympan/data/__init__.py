@@ -199,9 +199,9 @@ class Source(Component):
         """The length of example `index`, which may take a look into its file; `None` where it would cost a request."""
         return self.describe(index).duration
 
-    def file_facts(self, index: int) -> dict[str, float | str]:
-        """What the file of example `index` tells besides its sound: codec, sample rate, channels; nothing where sound
-        is made."""
+    def file_facts(self, index: int) -> dict[str, str]:
+        """What the header of example `index`'s file tells: codec with bit depth, sample rate, channels; nothing where
+        sound is made, or is of several corpora."""
         return {}
 
     def values(self, index: int) -> Values:

@@ -58,6 +58,17 @@ def info(uri: str | Path) -> Info:
     return found
 
 
+def file_facts(uri: str | Path) -> dict[str, str]:
+    """What a file's header tells besides its length: `codec` (with the bit depth), `sample rate` in Hz, `channels`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no sound.
+    """
+    with opened(cache.local(uri), str(uri)) as sound:
+        return {"codec": sound.codec, "sample rate": f"{sound.sample_rate}", "channels": f"{sound.channels}"}
+
+
 def read(
     uri: str | Path,
     sample_rate: int | None = None,

@@ -55,6 +55,8 @@ class Sound(ABC):
     channels: int
     samples: int | None
     """Frames as declared; `None` where only decoding tells."""
+    codec: str
+    """Container and coding, with the bits of a sample: `WAV PCM_16`."""
 
     @abstractmethod
     def blocks(self, first: int, last: int) -> Iterator[Shaped[np.ndarray, "frames channels"]]:
@@ -158,7 +160,7 @@ def _damaged(name: str, got: int | None = None, wanted: int | None = None) -> Va
 
 class _Sndfile(Sound):
     def __init__(self, file: soundfile.SoundFile, name: str, last_page: int) -> None:
-        self._file, self._name, self._last_page = file, name, last_page
+        self.codec, self._file, self._name, self._last_page = f"{file.format} {file.subtype}", file, name, last_page
         self.sample_rate, self.channels, self.samples = file.samplerate, file.channels, file.frames
 
     def blocks(self, first: int, last: int) -> Iterator[Shaped[np.ndarray, "frames channels"]]:
@@ -188,6 +190,7 @@ class _Ffmpeg(Sound):
     def __init__(self, container: InputContainer, name: str) -> None:
         self._container, self._stream, self._name = container, container.streams.audio[0], name
         self.sample_rate, self.channels = self._stream.rate, self._stream.channels
+        self.codec = f"{container.format.name.split(',')[0].upper()} {self._stream.codec_context.name}"
         exact = self._stream.time_base == Fraction(1, self.sample_rate or 1)  # else duration and times are estimates
         self.samples = (self._stream.duration or None) if exact else None
         self._origin = (self._stream.start_time or 0) if self.samples else None

@@ -148,11 +148,8 @@ class Recordings(Dataset):
         except (OSError, ValueError):  # which is told where its sound is wanted
             return None
 
-    def file_facts(self, index: int) -> dict[str, float | str]:
-        uri = self.locate(self.row(index))
-        found = audio.info(uri)
-        suffix = uri.rpartition(".")[2].lower()
-        return {"codec": suffix, "sample rate": f"{found.sample_rate}", "channels": f"{found.channels}"}
+    def file_facts(self, index: int) -> dict[str, str]:
+        return audio.file_facts(self.locate(self.row(index)))
 
     def files(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ..data.synthesizers import Synthesizer
 from ..objectives.decision import kept
 from ..serving.artifact import Artifact
-from . import clinical
+from . import clinical, suspects
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
 
 
@@ -153,6 +153,8 @@ def _results(metrics: Mapping[str, Scores]) -> str:
             own, _, corpus = split.replace("_", " ").partition("/")
             whole = f"### {_plain(output)}: {own} part{f' of {_plain(corpus)}' * bool(corpus)}, {count}"
             blocks.append("\n\n".join([whole, table, *said]))
+    ruled = [(_plain(ruling.sentence), ruling.suspect) for ruling in suspects.rulings(metrics[part])]
+    blocks += [f"**{sentence}**" if suspect else sentence for sentence, suspect in ruled]
     words = "; ".join(
         f"{m}: {meaning(m)}" for m in dict.fromkeys(m for ms in shown(metrics[part]).values() for m in ms)
     )
@@ -165,7 +167,6 @@ def _results(metrics: Mapping[str, Scores]) -> str:
 
 def _judged(judged: Mapping[str, Any], group: str) -> str:
     blocks = [clinical.NO_DEVICE]
-    blocks += [f"**Suspect.** {own['sentence']}" for own in judged.get("suspects", {}).values()]
     for table in clinical.tables(judged, group):
         rows = [table.heads, ["---"] * len(table.heads), *table.rows]
         lines = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import storage
-from . import clinical, examples, facts, figures
+from . import clinical, examples, facts, figures, suspects
 from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
@@ -66,7 +66,7 @@ def write(folder: str | Path) -> Path:
             for split in sorted(metrics, key=lambda s: s != part)
         ],
         clinical=clinical.tables(judged_labels, group),
-        suspects=[own["sentence"] for own in judged_labels.get("suspects", {}).values()],
+        suspects=suspects.rulings(metrics[part]) if part else [],
         no_device=clinical.NO_DEVICE,
         group=group,
         predictions={

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import clinical, facts
+from . import clinical, facts, suspects
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, shown, unit, verdict
 
 
@@ -29,6 +29,8 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
             if split == headline_part(metrics):
                 console.print(Text(verdict(scores, output).sentence))
             console.print()
+        for ruling in suspects.rulings(scores) if split == headline_part(metrics) else ():
+            console.print(Text(ruling.sentence, style="bold red" if ruling.suspect else "dim"))
 
 
 def render_judged(folder: str | Path, console: Console) -> None:
@@ -45,8 +47,6 @@ def render_judged(folder: str | Path, console: Console) -> None:
             table.add_row(head, *(Text(row[i]) for row in told.rows))
         console.print(table)
         console.print()
-    for suspect in judged.get("suspects", {}).values():
-        console.print(Text(f"SUSPECT: {suspect['sentence']}", style="bold red"))
     if judged:
         console.print(Text(clinical.NO_DEVICE))
 

@@ -15,7 +15,6 @@ from ..objectives import drawn
 from ..objectives.accumulate import undefined
 from ..objectives.decision import Decision
 from ..objectives.resample import MIN_GROUPS, OVERALL, interval, mean
-from .controls import suspects
 from .decided import Answers, Decisions, decisions
 from .evaluate import Evaluation
 from .metrics import Metrics
@@ -198,7 +197,7 @@ def write(
     known: Mapping[str, Decision] = MappingProxyType({}),
 ) -> tuple[Metrics, Decisions]:
     """Write metrics.json and predictions.parquet, and where labels are given once per recording clinical.json: what was
-    decided of them, their figures, and which of them are suspect by the figures of controls.
+    decided of them, and their figures.
 
     Args:
         folder: of the run.
@@ -209,7 +208,5 @@ def write(
     made = decisions(evaluations, judging, known)
     metrics = write_metrics(folder, evaluations, made)
     if judged := judge(evaluations, judging, made):
-        part = next(p for p in ("test", "out_of_fold", "validation") if p in judged["parts"])
-        told = {**judged, "suspects": suspects(metrics[part])}
-        storage.write_text(folder / "clinical.json", json.dumps(told, indent=1, allow_nan=False) + "\n")
+        storage.write_text(folder / "clinical.json", json.dumps(judged, indent=1, allow_nan=False) + "\n")
     return metrics, made

@@ -27,34 +27,34 @@ Facts = Mapping[str, float | str]
 """What one control knows of a recording, by name; a word counts as itself."""
 
 RECORDING, SILENCE, SPEAKER, FLOOR = "control/recording", "control/silence", "control/speaker", "baseline/mfcc_svm"
-MEANING = {
-    RECORDING: "how long and loud a recording is, its noise floor and its file",
-    SILENCE: "the quietest tenth of a recording",
-    SPEAKER: "the speaker's age and sex",
-}
-"""What a control hears, in words."""
 _FRAME = 0.025  # s
-_QUIETEST = 0.1
+_QUIETEST = 0.1  # of the frames, which are taken for silence
+_FLOOR = 0.05  # of the frames lie below the noise floor
 _BANDS = 24
-_TINY = 1e-10
+_TINY = 1e-10  # of full scale: -100 dB
 
 
 class Controls:
-    """The controls of every label that is given once per recording, fitted on the training part."""
+    """The controls of every label and class that is given once per recording, fitted on the training part."""
 
     def __init__(self, prepared: Prepared, artifact: Artifact) -> None:
         self.prepared, self.audio = prepared, artifact.config.audio
         self.targets = {
             name: output.target
             for name, output in prepared.run.outputs.items()
-            if output.target.space == "binary" and output.target.rate is None
+            if output.target.space in ("binary", "class") and output.target.rate is None
         }
         self.models: dict[str, dict[str, Callable[[Facts], dict[str, np.ndarray]]]] = {}
 
     def hear(self, example: Example) -> dict[str, Facts]:
-        """What each control knows of a recording; nothing where no label is predicted, or it knows nothing."""
+        """What each control knows of a recording; nothing where no label is predicted, or it knows nothing.
+
+        Levels are in dB of full scale, of frames of 25 ms: the noise floor is what 5 % of them are below, and silence
+        the quietest 10 %. The duration is that of the whole recording, also where less of it is heard.
+        """
         if not self.targets:
             return {}
+        place = self._places[example.id]
         x = example.waveform.mean(0).astype(np.float64)
         rate = self.prepared.source.sample_rate
         size = max(min(round(_FRAME * rate), len(x)), 1)
@@ -65,11 +65,11 @@ class Controls:
         bands = [10 * np.log10(float(band.mean()) + _TINY) for band in np.array_split(power, _BANDS) if len(band)]
         heard: dict[str, Facts] = {
             RECORDING: {
-                "log duration": float(np.log(len(x) / rate)),
+                "log duration": float(np.log(self.prepared.source.seconds(place) or len(x) / rate)),
                 "level": float(10 * np.log10(np.square(x).mean() + _TINY)),
                 "peak": float(20 * np.log10(np.abs(x).max() + _TINY)),
-                "noise floor": float(np.quantile(level, 0.05)),
-                **self._file(example),
+                "noise floor": float(np.quantile(level, _FLOOR)),
+                **self._file(place),
             },
             SILENCE: {f"band {i:02d}": value for i, value in enumerate(bands)},
             FLOOR: {f"mfcc {i:02d}": float(v) for i, v in enumerate(self._mfcc(example.waveform))},
@@ -89,7 +89,11 @@ class Controls:
         whos = list(dict.fromkeys(who for one in heard for who in one))
         for name, target in self.targets.items():
             truth = [{k: v[0, 0, 0] for k, v in target.truth(e[name][None]).items()} for e in encoded]
-            self.models[name] = {who: _learn(who, target, [h.get(who) for h in heard], truth, groups) for who in whos}
+            self.models[name] = {
+                who: _learn(who, target, [h.get(who) for h in heard], truth, groups)
+                for who in whos
+                if who != FLOOR or target.space == "binary"
+            }
         return self
 
     def answers(self, name: str, heard: Mapping[str, Facts]) -> dict[str, Decoded]:
@@ -101,9 +105,9 @@ class Controls:
         source = self.prepared.source
         return {source.describe(i).id: i for i in range(len(source))}
 
-    def _file(self, example: Example) -> Facts:
+    def _file(self, place: int) -> Facts:
         try:
-            return self.prepared.source.file_facts(self._places[example.id])
+            return self.prepared.source.file_facts(place)
         except (OSError, ValueError):  # which is told where its sound is wanted
             return {}
 
@@ -126,16 +130,24 @@ class Controls:
 def _learn(
     who: str, target: Target, heard: Sequence[Facts | None], truth: Sequence[Mapping[str, float]], groups: Sequence[str]
 ) -> Callable[[Facts], dict[str, np.ndarray]]:
+    told = [dict(facts or {}) for facts in heard]
+    numbers: dict[str, list[float]] = {}
+    for name, value in (item for facts in told for item in facts.items()):
+        if not isinstance(value, str):
+            numbers.setdefault(name, []).append(value)
+    usual = {name: float(np.mean(values)) for name, values in numbers.items()}
     words = DictVectorizer(sparse=False)
-    x = np.asarray(words.fit_transform([dict(h or {}) for h in heard]))
+    x = np.asarray(words.fit_transform([{**usual, **facts} for facts in told]))  # what is not known is as usual
+    labels = target.space == "binary"
+    classes = 2 if labels else len(target.signal(1.0).channels)
     models = {}
-    for label in target.outputs:
-        y = np.array([t[label] for t in truth])
-        models[label] = _svm(x, y, groups) if who == FLOOR else logistic(x, y, groups, 2)
+    for output in target.outputs:
+        y = np.array([t[output] for t in truth])
+        models[output] = _svm(x, y, groups) if who == FLOOR else logistic(x, y, groups, classes)
 
     def answer(facts: Facts) -> dict[str, np.ndarray]:
-        row = words.transform([dict(facts)])[0]
-        return {label: model(row)[1:, None] for label, model in models.items()}
+        row = words.transform([{**usual, **facts}])[0]
+        return {output: model(row)[1 if labels else 0 :, None] for output, model in models.items()}
 
     return answer
 
@@ -168,25 +180,3 @@ def _svm(x: Statistics, y: np.ndarray, groups: Sequence[str]) -> Callable[[np.nd
         return np.array([1 - p, p])
 
     return answer
-
-
-def suspects(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The labels that a control predicts as well as the model: its area is surely above one half, and the model's is
-    not surely larger. `metrics` is one part of metrics.json."""
-    found: dict[str, dict[str, Any]] = {}
-    for who, meaning in MEANING.items():
-        for label, own in metrics.get(who, {}).items():
-            figure, mine = own.get("auroc"), metrics["model"].get(label, {}).get("auroc")
-            if label.startswith("overall") or not figure or not mine or figure["low"] is None or mine["value"] is None:
-                continue
-            difference = figure.get("difference") or {}
-            if figure["low"] > 0.5 and not (difference.get("low") or 0) > 0:
-                found.setdefault(
-                    label,
-                    {
-                        "control": who,
-                        "sentence": f"{label}: {meaning} alone tell it as well as the model does (AUROC "
-                        f"{figure['value']:.3f} beside {mine['value']:.3f}); what the model hears may be no more.",
-                    },
-                )
-    return found

@@ -16,6 +16,7 @@ from ..models import Model
 from ..objectives import RATES, Loss, Target
 from ..pipeline import Metrics, Output
 from .conflicts import conflicts
+from .naip import NaipAudio, expanded
 from .rates import named
 from .sections import Checkpoint, Hardware, Judging, Loader, Logging, Optimizer, Training
 
@@ -51,6 +52,8 @@ class Run(Section):
     """Several things predicted at once, by name, each with its own target, head, loss, weight and metrics."""
     test: bool = True
     """Score the exported model once on the test part, at the end; false leaves that part unheard."""
+    audio: NaipAudio | None = None
+    """Mayo-timm's audio configuration by its names, instead of `features`, `augmentations` and fields of `data`."""
     judging: Judging = Judging()
     """How labels are judged: by which threshold, and in which subgroups."""
     optimizer: Optimizer = Optimizer()
@@ -167,6 +170,12 @@ class Run(Section):
             "configuration to choose others"
         )
         return {**value, "data": source, "features": dict(own)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _audio_spelled_out(cls, value: Any) -> Any:
+        """Replace `audio` by what it stands for; before everything else, which is why it is written last."""
+        return expanded(value) if isinstance(value, dict) and value.get("audio") is not None else value
 
     @model_validator(mode="after")
     def _nothing_conflicts(self) -> "Run":
