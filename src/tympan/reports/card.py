@@ -7,6 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ..data.synthesizers import Synthesizer
+from ..objectives.decision import kept
 from ..serving.artifact import Artifact
 from . import clinical, suspects
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, meaning, shown, unit, verdict
@@ -103,6 +104,13 @@ def _answers(artifact: Artifact) -> str:
         for name in target.outputs:
             detail = ", ".join(target.signal(1.0).channels) if target.space == "class" else target.unit[name]
             lines.append(f"| {_plain(name)} | {what} | {_plain(detail) or '-'} | {often} |")
+    made = kept(artifact.config.provenance)
+    lines += [""] * bool(made)
+    for label, decision in made.items():
+        lines.append(
+            f"- `{_plain(label)} (decision)` is 1 from a probability of {decision.threshold:.4g} on, and "
+            f"`{_plain(label)} (calibrated)` is the corrected probability ({decision.source})."
+        )
     return "\n".join(lines)
 
 

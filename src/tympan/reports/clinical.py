@@ -43,8 +43,9 @@ def tables(judged: Mapping[str, Any], group: str = "group") -> list[Table]:
     part = headline_part(judged["parts"])
     told = judged["parts"][part]
     made = [_decided(judged["decisions"])]
-    made.append(_table(f"{part}: recordings, at the fixed threshold", "label", told["recordings"], group))
-    made.append(_table(f"{part}: {group}s, by the mean logit of their recordings", "label", told["groups"], group))
+    on = "which chose the threshold itself and so flatters" if part == "validation" else "at the fixed threshold"
+    made.append(_table(f"{part}: recordings, {on}", "label", told["recordings"], group))
+    made.append(_table(f"{part}: {group}s, by their mean logit", "label", told["groups"], group, recordings=False))
     for column, values in told["subgroups"].items():
         rows = {f"{value}: {label}": own for value, labels in values.items() for label, own in labels.items()}
         made.append(_table(f"{part}: subgroups of {column}", column, rows, group))
@@ -54,10 +55,10 @@ def tables(judged: Mapping[str, Any], group: str = "group") -> list[Table]:
 def _decided(decisions: Mapping[str, Any]) -> Table:
     rows = []
     for label, folds in decisions.items():
-        thresholds, temperatures = ([own[key] for own in folds.values()] for key in ("threshold", "temperature"))
+        fixed = ([own[key] for own in folds.values()] for key in ("threshold", "temperature", "bias"))
         sources = "; ".join(dict.fromkeys(own["source"] for own in folds.values()))
-        rows.append([label, _span(thresholds), _span(temperatures), sources])
-    return Table("fixed before it was judged", ["label", "threshold", "temperature", "by"], rows)
+        rows.append([label, *map(_span, fixed), sources])
+    return Table("fixed before it was judged", ["label", "threshold", "temperature", "bias", "by"], rows)
 
 
 def _span(values: list[float]) -> str:
@@ -65,21 +66,25 @@ def _span(values: list[float]) -> str:
     return f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"
 
 
-def _table(title: str, first: str, rows: Mapping[str, Any], group: str) -> Table:
+def _table(title: str, first: str, rows: Mapping[str, Any], group: str, recordings: bool = True) -> Table:
     names = list(dict.fromkeys(name for own in rows.values() for name in own["figures"]))
-    heads = [first, "recordings" if "recordings" in title or "sub" in title else "", f"{group}s", "positive"]
+    heads = [first, *(["recordings"] if recordings else []), f"{group}s", "positive", *(_HEADS[name] for name in names)]
     told = [
         [
-            *(
-                name,
-                f"{own['n']:,}",
-                f"{own['groups']:,}",
-                f"{own['positives']:,} of {own['positive_groups']:,} {group}s",
-            ),
-            *(cell(own["figures"][n]) if n in own["figures"] else "" for n in names),
+            name,
+            *([f"{own['n']:,}"] if recordings else []),
+            f"{own['groups']:,}",
+            _positive(own, group, recordings),
+            *(cell(own["figures"][n]) for n in names),
         ]
         for name, own in rows.items()
     ]
-    every = [*heads, *(_HEADS[name] for name in names)]
-    keep = [i for i, head in enumerate(every) if head]
-    return Table(title, [every[i] for i in keep], [[row[i] for i in keep] for row in told])
+    return Table(title, heads, told)
+
+
+def _positive(own: Mapping[str, Any], group: str, recordings: bool) -> str:
+    """How many recordings, and of how many groups; nothing for the mean over labels."""
+    if own["positives"] is None:
+        return ""
+    groups = f"{own['positive_groups']:,}"
+    return f"{own['positives']:,} of {groups} {group}{'s' * (own['positive_groups'] != 1)}" if recordings else groups

@@ -11,7 +11,7 @@ from . import clinical
 from . import folder as folders
 from .configuration import load
 from .evaluate import Evaluation
-from .metrics import Metrics, pool, write
+from .metrics import Metrics, pool
 from .prepare import Prepared
 from .score import publish, score
 
@@ -33,8 +33,7 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
     if not names:
         return _one(folder, test, device)[1]
     pooled = pool({name: _one(folder / name, test, device)[0] for name in names})
-    metrics = write(folder, pooled)
-    clinical.write(folder, clinical.judge(pooled, load(folder / "run.yaml").judging))
+    metrics, _ = clinical.write(folder, pooled, load(folder / "run.yaml").judging)
     if test:
         folders.heard(folder)
     page.write(folder)

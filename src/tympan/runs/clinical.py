@@ -1,226 +1,212 @@
 """Labels as a clinic would judge them: at a threshold fixed beforehand, calibrated, by speaker, and in subgroups."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from scipy.optimize import minimize_scalar
+from jaxtyping import Float, Int
 
 from ..data import storage
 from ..objectives import drawn
-from ..objectives.resample import MIN_GROUPS
+from ..objectives.accumulate import undefined
+from ..objectives.decision import Decision
+from ..objectives.resample import MIN_GROUPS, OVERALL, interval, mean
+from .decided import Answers, Decisions, decisions
 from .evaluate import Evaluation
-from .said import Said
+from .metrics import Metrics
+from .metrics import write as write_metrics
 from .sections import Judging
 
 RESAMPLES = 2000
-_FEWEST = 10  # recordings of which a threshold and a temperature are learned
-_LEAST = 1e-12
+_AT_ONCE = 4_000_000  # numbers in memory: how many draws are made together
 
 Array = Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What of a label's probability is fixed before it is judged."""
+class _Judged:
+    """One label of one repeat, and what was decided of it."""
 
-    threshold: float
-    """The probability, as the model says it, from which on the label is said to hold."""
-    temperature: float
-    """By which logits are divided, so that probabilities are as often right as they say (Guo et al. 2017)."""
-    source: str
-    """Where both come from, in words."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What was said of one label, `(recordings,)` each."""
-
-    truth: Array
-    probability: Array
-    groups: np.ndarray
-    folds: np.ndarray
-    ids: np.ndarray
+    answers: Answers
+    said: Float[np.ndarray, "recordings"]
+    """1 where it is said to hold."""
+    calibrated: Float[np.ndarray, "recordings"]
 
     @classmethod
-    def of(cls, said: Iterable[Said]) -> "dict[str, Answers]":
-        """By label; labels that are given over time have no part in it, nor what is unknown."""
-        rows: dict[str, list[Said]] = {}
-        for one in said:
-            if one.space == "binary" and one.rate is None and not np.isnan(one.truth[0]):
-                rows.setdefault(one.output, []).append(one)
-        return {
-            label: cls(
-                np.array([s.truth[0] for s in own], float),
-                np.array([s.answer[0, 0] for s in own], float),
-                *(np.array(v, object) for v in zip(*((s.group, s.fold, s.id) for s in own), strict=True)),
-            )
-            for label, own in rows.items()
+    def of(cls, answers: Answers, made: Decisions, label: str) -> "_Judged":
+        said, calibrated = np.full((2, len(answers.truth)), np.nan)
+        for training, decision in made[label].items():
+            own = answers.folds == training
+            said[own] = decision.holds(answers.probability[own])
+            calibrated[own] = decision.calibrated(answers.probability[own])
+        return cls(answers, said, calibrated)
+
+    def figures(self, weights: Float[np.ndarray, "draws recordings"]) -> dict[str, Float[np.ndarray, "draws"]]:
+        """Every figure in every draw; NaN where it is undefined, and everywhere if an answer is no number."""
+        y, p, said = self.answers.truth, self.answers.probability, self.said
+        ratio = drawn.ratio
+        found = {
+            "auroc": drawn.auroc(y, p, weights),
+            "average_precision": drawn.average_precision(y, p, weights),
+            "sensitivity": ratio(weights, said * y, y),
+            "specificity": ratio(weights, (1 - said) * (1 - y), 1 - y),
+            "positive_predictive_value": ratio(weights, said * y, said),
+            "negative_predictive_value": ratio(weights, (1 - said) * (1 - y), 1 - said),
+            "brier": ratio(weights, (p - y) ** 2, np.ones_like(y)),
+            "brier_calibrated": ratio(weights, (self.calibrated - y) ** 2, np.ones_like(y)),
+            "calibration_error": drawn.calibration_error(y, np.nan_to_num(p), weights),
+            "calibration_error_calibrated": drawn.calibration_error(y, np.nan_to_num(self.calibrated), weights),
         }
+        if np.isfinite(p).all():
+            return found
+        return {name: np.full(len(weights), np.nan) for name in found}
 
-    def only(self, which: np.ndarray) -> "Answers":
-        return Answers(*(v[which] for v in vars(self).values()))
-
-    def by_group(self) -> "Answers":
-        """One answer for each group: the mean logit of its recordings; it is positive where one of them is."""
-        names, place = np.unique(self.groups.astype(str), return_inverse=True)
-        n = np.bincount(place)
-        logit = np.bincount(place, logits(self.probability)) / n
-        truth = np.bincount(place, self.truth) > 0
-        return Answers(truth.astype(float), _sigmoid(logit), names, names, names)
-
-
-def logits(p: Array) -> Array:
-    p = np.clip(p, _LEAST, 1 - _LEAST)
-    return np.log(p) - np.log1p(-p)
+    def why(self, name: str) -> str:
+        """Why a figure is undefined."""
+        y = self.answers.truth
+        if not np.isfinite(self.answers.probability).all():
+            return "an answer is no number"
+        if len(y) and name in ("positive_predictive_value", "negative_predictive_value"):
+            return f"nobody is said {'to have' if name.startswith('positive') else 'not to have'} it"
+        return undefined(len(y), len(set(self.answers.groups)), int(y.sum()))
 
 
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(x, -700, 700)))
-
-
-def decide(answers: Answers, judging: Judging, source: str) -> Decision:
-    """Fix threshold and temperature on answers that are not judged by them."""
-    truth, p = answers.truth, answers.probability
-    fixed = judging.threshold if isinstance(judging.threshold, float) else None
-    if len(truth) < _FEWEST or truth.min() == truth.max():
-        why = f"{source} has {len(truth)} recordings{' of both kinds' if len(truth) < _FEWEST else ', all of one kind'}"
-        return Decision(0.5 if fixed is None else fixed, 1.0, f"{why}, too few to fix anything; 0.5 by default")
-
-    def cost(log_temperature: float) -> float:
-        q = np.clip(_sigmoid(logits(p) / math.exp(log_temperature)), _LEAST, 1 - _LEAST)
-        return -float((truth * np.log(q) + (1 - truth) * np.log(1 - q)).mean())
-
-    temperature = math.exp(minimize_scalar(cost, bounds=(-3, 3), method="bounded").x)  # pyright: ignore
-    if fixed is not None:
-        return Decision(fixed, temperature, f"threshold given, temperature from {source}")
-    order = np.argsort(-p)
-    sensitivity, rejected = np.cumsum(truth[order]) / truth.sum(), np.cumsum(1 - truth[order]) / (1 - truth).sum()
-    last = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))  # equal probabilities fall together
-    if judging.sensitivity is not None:
-        place = last[np.argmax(sensitivity[last] >= judging.sensitivity - 1e-12)]
-        rule = f"sensitivity {judging.sensitivity:g}"
-    else:
-        place, rule = last[np.argmax((sensitivity - rejected)[last])], "Youden's J"
-    below = p[order][place + 1] if place + 1 < len(p) else 0.0
-    return Decision(float(p[order][place] + below) / 2, temperature, f"{source}, {rule}")
-
-
-def decisions(
-    evaluations: Mapping[str, Sequence[Evaluation]], judging: Judging, known: Mapping[str, Any] | None = None
-) -> dict[str, dict[str, Decision]]:
-    """By label, the decision for each fold; `''` where there are none.
-
-    Of a run with a validation part it is made there; of folds, on the answers to all other folds; else 0.5 is all
-    that is known. `known` are decisions that were made before, and stay.
-    """
-    if known:
-        return {label: {"": Decision(**one)} for label, one in known.items()}
-    part = next((p for p in ("validation", "out_of_fold") if p in evaluations), None)
-    found: dict[str, dict[str, Decision]] = {}
-    if part is None:
-        test = next(iter(evaluations.values()), [])
-        labels = Answers.of(test[0].predictions) if test else {}
-        nothing = "no validation part, and nothing else to fix it by; 0.5 by default"
-        given = judging.threshold if isinstance(judging.threshold, float) else 0.5
-        return {label: {"": Decision(given, 1.0, nothing)} for label in labels}
-    for label, own in Answers.of(evaluations[part][0].predictions).items():
-        names = sorted(set(own.folds)) if part == "out_of_fold" else [""]
-        source = "the other folds" if part == "out_of_fold" else "validation"
-        found[label] = {
-            name: decide(own.only(own.folds != name) if part == "out_of_fold" else own, judging, source)
-            for name in names
-        }
-    return found
-
-
-def judge(
-    evaluations: Mapping[str, Sequence[Evaluation]], judging: Judging, known: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """What clinical.json holds: `decisions` by label and fold, and the figures of each part: `recordings` and `groups`
-    by label, and `subgroups` by column, value and label. Of repeats with other seeds the first is judged."""
-    made = decisions(evaluations, judging, known)
+def judge(evaluations: Mapping[str, Sequence[Evaluation]], judging: Judging, made: Decisions) -> dict[str, Any]:
+    """What clinical.json holds: `decisions` by label and training, and the figures of each part: `recordings` and
+    `groups` by label, and `subgroups` by column, value and label. Of repeats with other seeds figures are means."""
     if not made:
         return {}
     parts: dict[str, Any] = {}
-    for part, (evaluation, *_) in evaluations.items():
-        answers = Answers.of(evaluation.predictions)
-        told: dict[str, Any] = {"recordings": {}, "groups": {}, "subgroups": {}}
-        for label, own in answers.items():
-            if label not in made:
-                continue
-            told["recordings"][label] = figures(own, made[label])
-            told["groups"][label] = figures(own.by_group(), {"": Decision(0.5, 1.0, "")}, decided=False)
-            for column, strata in evaluation.strata.items():
-                values = np.array([strata.get(id, "unknown") for id in own.ids], object)
-                for value in sorted(set(values)):
-                    within = told["subgroups"].setdefault(column, {}).setdefault(value, {})
-                    within[label] = figures(own.only(values == value), made[label])
+    for part, repeats in evaluations.items():
+        answers = [Answers.of(repeat.predictions) for repeat in repeats]
+        recordings = {label: [own.get(label, Answers.none()) for own in answers] for label in made}
+        groups = {label: [one.by_group() for one in own] for label, own in recordings.items()}
+        told: dict[str, Any] = {"recordings": _level(recordings, made), "groups": _level(groups, made), "subgroups": {}}
+        for column, strata in repeats[0].strata.items():
+            for label, own in recordings.items():
+                values = [np.array([strata.get(id, "unknown") for id in one.ids], object) for one in own]
+                for value in sorted(set(values[0])):
+                    within = [one.only(v == value) for one, v in zip(own, values, strict=True)]
+                    there = told["subgroups"].setdefault(column, {}).setdefault(value, {})
+                    there[label] = figures(within, made, label, judging.smallest_subgroup)
         parts[part] = told
     return {"decisions": {label: {f: asdict(d) for f, d in own.items()} for label, own in made.items()}, "parts": parts}
 
 
-def figures(answers: Answers, made: Mapping[str, Decision], decided: bool = True) -> dict[str, Any]:
-    """Counts, and figures with 95 % intervals over groups: `{name: {value, low, high, note}}`."""
-    y, p = answers.truth, answers.probability
-    each = [made.get(fold, next(iter(made.values()))) for fold in answers.folds]
-    names, place = np.unique(answers.groups.astype(str), return_inverse=True)
-    positive_groups = len(set(answers.groups[y == 1].astype(str)))
+def _level(answers: Mapping[str, Sequence[Answers]], made: Decisions) -> dict[str, Any]:
+    """The figures of every label, and of several the mean over those that are defined."""
+    told = {label: figures(own, made, label) for label, own in answers.items()}
+    if len(told) > 1:
+        told[OVERALL] = _overall({label: [_Judged.of(a, made, label) for a in own] for label, own in answers.items()})
+    return told
+
+
+def figures(repeats: Sequence[Answers], made: Decisions, label: str, fewest: int = 0) -> dict[str, Any]:
+    """Counts of a label, and figures with 95 % intervals over groups: `{name: {value, low, high, note}}`.
+
+    Args:
+        repeats: answers to the same recordings by trainings with other seeds; one of them in most runs.
+        made: what was decided before.
+        label: the name of the label.
+        fewest: of fewer groups no figure is given.
+    """
+    judged = [_Judged.of(own, made, label) for own in repeats]
+    first = repeats[0]
+    names, place = np.unique(first.groups.astype(str), return_inverse=True)
+    positive = np.bincount(place, first.truth, len(names)) > 0
     told = {
-        **{"n": len(y), "groups": len(names), "positives": int(y.sum()), "positive_groups": positive_groups},
-        "prevalence": float(y.mean()) if len(y) else None,
+        **{"n": len(first.truth), "groups": len(names), "positives": int(first.truth.sum())},
+        **{"positive_groups": int(positive.sum()), "prevalence": float(first.truth.mean()) if len(place) else None},
     }
-    weights = np.vstack([np.ones(len(names)), _draws(answers, names, place)])[:, place]
-    values: dict[str, Array] = {
-        "auroc": drawn.auroc(y, p, weights),
-        "average_precision": drawn.average_precision(y, p, weights),
-    }
-    if decided:
-        said = (p >= np.array([d.threshold for d in each])).astype(float)
-        calibrated = _sigmoid(logits(p) / np.array([d.temperature for d in each]))
-        values |= {
-            "sensitivity": drawn.ratio(weights, said * y, y),
-            "specificity": drawn.ratio(weights, (1 - said) * (1 - y), 1 - y),
-            "positive_predictive_value": drawn.ratio(weights, said * y, said),
-            "negative_predictive_value": drawn.ratio(weights, (1 - said) * (1 - y), 1 - said),
-            "brier": drawn.ratio(weights, (p - y) ** 2, np.ones_like(y)),
-            "brier_calibrated": drawn.ratio(weights, (calibrated - y) ** 2, np.ones_like(y)),
-            "calibration_error": drawn.calibration_error(y, p, weights),
-            "calibration_error_calibrated": drawn.calibration_error(y, calibrated, weights),
+    if len(names) < fewest:
+        nothing = {"value": None, "low": None, "high": None, "note": f"fewer than {fewest} groups"}
+        return told | {"figures": dict.fromkeys(judged[0].figures(np.ones((1, len(place)))), nothing)}
+    values = _drawn(judged, names, positive.astype(int))
+    return told | {
+        "figures": {
+            name: _figure(mean(np.stack([own[name] for own in values], 1)), len(names), judged[0].why(name))
+            for name in values[0]
         }
-    return told | {"figures": {name: _interval(v, len(names)) for name, v in values.items()}}
+    }
 
 
-def _draws(answers: Answers, names: np.ndarray, place: np.ndarray) -> Array:
-    """How often each group is drawn: those with and those without a positive recording each among themselves, so that
-    no draw has but one kind."""
+def _overall(judged: Mapping[str, Sequence[_Judged]]) -> dict[str, Any]:
+    """The mean over labels. Groups are drawn for all labels at once, so one kind may be missing in a draw of a label,
+    which is then left out of that mean."""
+    every = [one.answers for own in judged.values() for one in own]
+    names = np.unique(np.concatenate([own.groups.astype(str) for own in every]))
+    flat = _drawn([one for own in judged.values() for one in own], names, np.zeros(len(names), int))
+    told: dict[str, Any] = {}
+    for name in flat[0]:
+        of_labels = iter(flat)
+        by_label = [mean(np.stack([next(of_labels)[name] for _ in own], 1)) for own in judged.values()]
+        there = [v for v in by_label if np.isfinite(v[0])]
+        values = mean(np.stack(there, 1)) if there else np.full(1 + RESAMPLES, np.nan)
+        told[name] = _figure(values, len(names), "of no label")
+        if there and len(there) < len(by_label):
+            note = f"mean of {len(there)} of {len(by_label)} labels"
+            told[name]["note"] = "; ".join(filter(None, (note, told[name]["note"])))
+    n = len({id for own in every for id in own.ids})
+    return {"n": n, "groups": len(names), "positives": None, "positive_groups": None, "prevalence": None} | {
+        "figures": told
+    }
+
+
+def _drawn(judged: Sequence[_Judged], names: np.ndarray, kinds: Int[np.ndarray, "groups"]) -> list[dict[str, Array]]:
+    """Every figure of each, first as it is, and then in each draw of groups; all see the same draws."""
+    places = [np.searchsorted(names, own.answers.groups.astype(str)) for own in judged]
+    found = [[own.figures(np.ones((1, len(place))))] for own, place in zip(judged, places, strict=True)]
+    for counts in _draws(kinds, max(1, len(names), *map(len, places))):
+        for figures_of, own, place in zip(found, judged, places, strict=True):
+            figures_of.append(own.figures(counts[:, place]))
+    return [{name: np.concatenate([one[name] for one in own]) for name in own[0]} for own in found]
+
+
+def _draws(kinds: Int[np.ndarray, "groups"], largest: int) -> Iterator[Float[np.ndarray, "draws groups"]]:
+    """How often each group is drawn, some draws at a time: those of each kind among themselves, so that no draw lacks
+    one of the kinds."""
     rng = np.random.default_rng(0)
-    positive = np.bincount(place, answers.truth, len(names)) > 0
-    counts = np.zeros((RESAMPLES, len(names)))
-    for kind in (positive, ~positive):
-        n = int(kind.sum())
-        if n:
-            counts[:, kind] = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    return counts
+    members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    for start in range(0, RESAMPLES, size := max(_AT_ONCE // largest, 1)):
+        counts = np.zeros((min(size, RESAMPLES - start), len(kinds)))
+        for own in members:
+            picked = rng.integers(len(own), size=(len(counts), len(own)))
+            for row, one in zip(counts, picked, strict=True):
+                row[own] = np.bincount(one, minlength=len(own))
+        yield counts
 
 
-def _interval(values: Array, groups: int) -> dict[str, Any]:
-    value = float(values[0])
-    if not math.isfinite(value):
-        return {"value": None, "low": None, "high": None, "note": "undefined: only one kind is known"}
+def _figure(values: Array, groups: int, why: str) -> dict[str, Any]:
+    """A figure and its draws, with the reason where it is undefined, or where there is no interval."""
+    if not np.isfinite(values[0]):
+        return {"value": None, "low": None, "high": None, "note": why}
+    low, high, note = interval(values[1:])
     if groups < MIN_GROUPS:
-        return {"value": value, "low": None, "high": None, "note": f"{groups} groups are too few for an interval"}
-    finite = values[1:][np.isfinite(values[1:])]
-    low, high = (float(np.quantile(finite, q)) for q in (0.025, 0.975)) if len(finite) else (None, None)
-    return {"value": value, "low": low, "high": high, "note": ""}
+        low, high, note = None, None, f"no interval: {groups} groups, fewer than {MIN_GROUPS}"
+    return {"value": float(values[0]), "low": low, "high": high, "note": note}
 
 
-def write(folder: Path, judged: Mapping[str, Any]) -> None:
-    """Write clinical.json, where labels were judged."""
-    if judged:
+def write(
+    folder: Path,
+    evaluations: Mapping[str, Sequence[Evaluation]],
+    judging: Judging,
+    known: Mapping[str, Decision] = MappingProxyType({}),
+) -> tuple[Metrics, Decisions]:
+    """Write metrics.json and predictions.parquet, and where labels are given once per recording clinical.json: what was
+    decided of them, and their figures.
+
+    Args:
+        folder: of the run.
+        evaluations: of each part, one for each repeat with another seed.
+        judging: how labels are judged.
+        known: what was decided before, by label.
+    """
+    made = decisions(evaluations, judging, known)
+    metrics = write_metrics(folder, evaluations, made)
+    if judged := judge(evaluations, judging, made):
         storage.write_text(folder / "clinical.json", json.dumps(judged, indent=1, allow_nan=False) + "\n")
+    return metrics, made

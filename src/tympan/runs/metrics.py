@@ -14,6 +14,7 @@ from ..data import storage
 from ..objectives.accumulate import scores
 from ..objectives.paired import differences, skills
 from ..objectives.resample import OVERALL, draw, mean
+from .decided import Decisions
 from .evaluate import Evaluation
 from .said import table
 from .shuffled import p_value
@@ -44,7 +45,7 @@ def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Eval
             if not fold or part == "test":
                 repeat = seeds.setdefault(seed if fold else name, {})
                 own = replace(evaluation, predictions=[replace(p, fold=name) for p in evaluation.predictions])
-                repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(own if fold else evaluation)
+                repeat.setdefault("out_of_fold" if fold else part, Evaluation()).merge(own)
     repeats = list(seeds.values())
     return {part: [repeat[part] for repeat in repeats] for part in repeats[0]}
 
@@ -103,8 +104,14 @@ def _chances(
             yield output, {"p": p_value(value, mean(np.stack([own[:n] for own in levels], 1)), more), "permutations": n}
 
 
-def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metrics:
-    """Write predictions.parquet and metrics.json into a run's folder, each whole, and return the metrics."""
+def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]], made: Decisions | None = None) -> Metrics:
+    """Write predictions.parquet and metrics.json into a run's folder, each whole, and return the metrics.
+
+    Args:
+        folder: of the run.
+        evaluations: of each part, one for each repeat with another seed.
+        made: what was decided of labels, if there are any.
+    """
     metrics: Metrics = {}
     for part, repeats in evaluations.items():
         metrics[part] = summarise(repeats)
@@ -114,7 +121,7 @@ def write(folder: Path, evaluations: Mapping[str, Sequence[Evaluation]]) -> Metr
     tables = []
     for part, repeats in evaluations.items():
         for i, evaluation in enumerate(repeats):
-            own = table(evaluation.predictions)
+            own = table(evaluation.predictions, made or {})
             if len(repeats) > 1:
                 own = own.add_column(0, "repeat", pa.array(np.full(len(own), i)))
             tables.append(own.add_column(0, "split", pa.array([part]).take(pa.array(np.zeros(len(own), np.int64)))))

@@ -13,6 +13,7 @@ from ..component import assume
 from ..data import Source, cache, storage
 from ..data.split import Parts
 from ..data.table import some
+from ..objectives.decision import kept
 from ..serving.answer import Named
 from ..serving.artifact import Artifact
 from . import clinical
@@ -20,7 +21,7 @@ from . import folder as folders
 from .again import named_parts
 from .configuration import load
 from .evaluate import evaluate
-from .metrics import Metrics, write
+from .metrics import Metrics
 from .prepare import Prepared, known, prepare
 from .resolved import dump
 from .run import Run
@@ -111,10 +112,8 @@ def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metric
     made = place / "evaluations" / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     made.mkdir(parents=True)
     storage.write_text(made / "run.yaml", dump(other))
-    metrics = write(made, {"test": [found["test"]]})
-    judged = clinical.judge({"test": [found["test"]]}, run.judging, artifact.config.provenance.get("decisions"))
-    clinical.write(made, judged)
-    return metrics, made
+    known = kept(artifact.config.provenance)
+    return clinical.write(made, {"test": [found["test"]]}, run.judging, known)[0], made
 
 
 def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:
@@ -165,4 +164,4 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
     found = evaluate(prepared, artifact, ("test",), run.training.batch_size)
     made = folders.make(run)
     storage.write_text(made / "run.yaml", dump(prepared.run))
-    return write(made, {"test": [found["test"]]}), made
+    return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made

@@ -144,6 +144,12 @@ def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
     names = list(dict.fromkeys(name for v in values for name in v))
     listed = {label: None for group in run.data.label_groups for label in group}
     labels = [{name: v[name] for name in listed if name in v} for v in values] if listed else values
+    for column in run.judging.subgroups:
+        if column not in names:
+            raise ValueError(
+                f"judging.subgroups: {run.data.type} knows nothing called {column!r} of its training part"
+                f"{did_you_mean(column, names)}"
+            )
     outputs: dict[str, Output] = {}
     for name, output in run.outputs.items():
         _fits(run, output.target, names)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from jaxtyping import Float
 
 from ..objectives import Target
+from ..objectives.decision import Decision, logits
 
 Decoded = Mapping[str, np.ndarray]
 """What is said of one recording, `(values, frames)` by output."""
@@ -36,7 +37,6 @@ class Said:
     """The recording's group of each kind that intervals draw, for a target with a rate."""
     beside: Mapping[str, float] = field(default_factory=dict)
     """What else the source knows of the recording, by name and unit; of targets without a rate."""
-
     fold: str = ""
     """The training that answered, where answers of several are pooled."""
 
@@ -96,8 +96,12 @@ def beside_of(values: Mapping[str, Any], units: Mapping[str, str], asked: Collec
     return {f"{name} ({u})" if (u := units.get(name, "")) not in ("", "1") else name: x for name, x in numbers.items()}
 
 
-def table(said: Sequence[Said]) -> pa.Table:
-    """One row for every frame: id, group, output, time, truth, prediction and what else is known of it."""
+def table(said: Sequence[Said], made: Mapping[str, Mapping[str, Decision]] = MappingProxyType({})) -> pa.Table:
+    """One row for every frame: id, group, output, time, truth, prediction and what else is known of it.
+
+    Of a label that is decided, by its name and the training that answers, also the logit, the calibrated probability
+    and whether it is said to hold.
+    """
     sizes = [len(one.truth) for one in said]
     owner = pa.array(np.repeat(np.arange(len(said)), sizes))
 
@@ -120,6 +124,13 @@ def table(said: Sequence[Said]) -> pa.Table:
         "space": text([one.space for one in said]),
         "unit": text([one.unit for one in said]),
     }
+    decided = [made.get(one.output, {}).get(one.fold) for one in said]
+    if any(decided):
+        each = [(one.prediction, how) for one, how in zip(said, decided, strict=True)]
+        unknown = [np.full(n, np.nan) for n in sizes]
+        columns["logit"] = numbers([logits(p) if how else u for (p, how), u in zip(each, unknown, strict=True)])
+        columns["calibrated"] = numbers([d.calibrated(p) if d else u for (p, d), u in zip(each, unknown, strict=True)])
+        columns["decision"] = numbers([d.holds(p) if d else u for (p, d), u in zip(each, unknown, strict=True)])
     if any(one.beside for one in said):  # once for each recording, in its first row
         firsts = [[list(one.beside.items()), *[None] * (n - 1)][:n] for one, n in zip(said, sizes, strict=True)]
         columns["beside"] = pa.array([x for own in firsts for x in own], pa.map_(pa.string(), pa.float64()))

@@ -1,9 +1,11 @@
 """A trained run's artifact -> its figures, and what people read of them: the same after training and ever after."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..data import storage
+from ..objectives.decision import kept
 from ..pipeline import Part
 from ..reports import card, facts, page
 from ..serving.artifact import WEIGHTS_ALONE, Artifact
@@ -11,7 +13,7 @@ from . import clinical, worst
 from . import folder as folders
 from .evaluate import Evaluation, evaluate
 from .export import USE
-from .metrics import Metrics, write
+from .metrics import Metrics
 from .prepare import Prepared
 
 
@@ -26,12 +28,9 @@ def score(
     run = prepared.run
     found = evaluate(prepared, artifact, parts, run.training.batch_size)
     several: dict[str, list[Evaluation]] = {part: [evaluation] for part, evaluation in found.items()}
-    metrics = write(folder, several)
-    judged = clinical.judge(several, run.judging, artifact.config.provenance.get("decisions"))
-    clinical.write(folder, judged)
-    if judged:
-        decided = {label: own[""] for label, own in judged["decisions"].items()}
-        artifact = artifact.told(decisions=decided)
+    metrics, made = clinical.write(folder, several, run.judging, kept(artifact.config.provenance))
+    if made:
+        artifact = artifact.told(decisions={label: asdict(own[""]) for label, own in made.items()})
     worst.write(folder, prepared, found, run.logging.worst_examples)
     test = {"test": found["test"].loss} if "test" in found else {}
     return found, metrics, artifact.told(losses={**artifact.config.provenance.get("losses", {}), **test})

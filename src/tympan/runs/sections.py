@@ -1,9 +1,9 @@
 """The sections of a run's configuration that are not components: how it is trained, on what, and what is kept."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..component import Section
 from ..device import Name
@@ -136,23 +136,45 @@ class Logging(Section):
 class Judging(Section):
     """How labels are judged, once per recording each."""
 
-    threshold: Literal["fixed_on_validation"] | float = "fixed_on_validation"
+    threshold: Literal["fixed_on_validation"] | Annotated[float, Field(ge=0, le=1)] = "fixed_on_validation"
     """The probability from which on a label is said to hold: chosen on validation, of folds on the other folds; or a
     number."""
     sensitivity: float | None = Field(default=None, gt=0, le=1)
     """The sensitivity that the chosen threshold is to have at least; by default Youden's J is largest."""
+    calibration: Literal["temperature", "platt", "none"] = "temperature"
+    """How probabilities are corrected, where the threshold is chosen: logits are divided by a number, or a number is
+    added as well, which positives with a weight of their own in training need."""
     subgroups: dict[str, tuple[float, ...]] = {}
     """Columns whose values are judged each by itself: `{sex: [], age: [40, 60]}`, numbers between bounds."""
-
+    smallest_subgroup: int = Field(default=5, ge=1)
+    """Of a subgroup with fewer groups (speakers) no figure is given."""
     speaker: tuple[str, ...] = ("age", "sex")
     """Columns of which a control tries to tell the labels, where they are known."""
 
+    @model_validator(mode="after")
+    def _one_rule(self) -> "Judging":
+        if isinstance(self.threshold, float) and self.sensitivity is not None:
+            raise ValueError("sensitivity is for a threshold that is chosen, and threshold is a number; keep one")
+        return self
+
     def stratum(self, column: str, value: Any) -> str:
-        """The subgroup of a value, in words."""
+        """The subgroup of a value, in words.
+
+        Raises:
+            ValueError: the column has bounds, and the value is no number.
+        """
         bounds = sorted(self.subgroups[column])
-        if value is None or value != value or not bounds:
-            return "unknown" if value is None or value != value else str(value)
-        place = sum(float(value) >= bound for bound in bounds)
+        if value is None or value != value:
+            return "unknown"
+        if not bounds:
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"judging.subgroups: {column} has bounds, and {value!r} is no number; write {column}: []"
+            ) from error
+        place = sum(number >= bound for bound in bounds)
         low, high = [-math.inf, *bounds][place], [*bounds, math.inf][place]
         return f"below {high:g}" if place == 0 else f"from {low:g}" + (f" to {high:g}" if high < math.inf else "")
 

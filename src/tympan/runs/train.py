@@ -27,7 +27,7 @@ from .configuration import load
 from .evaluate import Evaluation
 from .export import export
 from .finetune import judged
-from .metrics import Metrics, pool, write
+from .metrics import Metrics, pool
 from .prepare import prepare
 from .resolved import dump
 from .run import Run
@@ -139,8 +139,7 @@ def train(
     metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
     if several:
         pooled = pool({name: member.found for name, member in members.items()})
-        metrics = write(folder, pooled)
-        clinical.write(folder, clinical.judge(pooled, run.judging))
+        metrics, _ = clinical.write(folder, pooled, run.judging)
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
         notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
         folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))

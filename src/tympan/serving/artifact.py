@@ -22,6 +22,7 @@ from ..device import device as device_of
 from ..features import Feature
 from ..frames import Pooling
 from ..models import Model
+from ..objectives.decision import decided, kept
 from ..pipeline import Layer, Output, Pipeline
 from ..signals import frames_within
 from .listening import Listening, Waveform
@@ -160,7 +161,8 @@ class Artifact:
         rows: list[dict[str, Any]] = []
         for name, output in self.config.outputs.items():
             answer = output.target.decode(heard[name][None])
-            columns = output.target.columns({key: values[0] for key, values in answer.items()})
+            values = {key: values[0] for key, values in answer.items()}
+            columns = output.target.columns(values) | decided(kept(self.config.provenance), values)
             frames = max(len(column) for column in columns.values())
             if frames == 1 and rows and len(rows) == 1:
                 rows[0].update({key: column[0] for key, column in columns.items()})
@@ -204,8 +206,7 @@ class Artifact:
         if rate is None:
             return prediction
         frames = min(max(frames_within(seconds, rate), 1), prediction.shape[1])
-        left = self.config.audio.padding == "left"
-        return prediction[:, -frames:] if left else prediction[:, :frames]
+        return prediction[:, -frames:] if self.config.audio.padding == "left" else prediction[:, :frames]
 
     @torch.inference_mode()
     def _embed(self, waveform: Tensor, samples: Tensor, layer: Layer, pooling: Pooling) -> list[Tensor]:
