@@ -27,12 +27,12 @@ NEEDED: dict[str, dict[str, Any]] = {
     "hku956": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "pmemo2019": {"root": "x", "sample_rate": 8000, "duration": 1.0},
     "mixture": {"sample_rate": 8000, "duration": 1.0, "sources": {"a": {"type": "tone"}}},
+    "background": {"folder": "x"},
+    "impulse_response": {"folder": "x"},
     "continuous": {"quantities": {"diameter": "m"}},
     "categorical": {"column": "digit"},
     "encoder_decoder": {"encoder": {"type": "cnn", "width": 8}, "decoder": {"type": "lstm", "layers": 1}},
     "quantised": {"quantities": {"eda": "µS"}},
-    "background": {"folder": "x"},
-    "impulse_response": {"folder": "x"},
 }
 
 

@@ -75,7 +75,8 @@ class Representation(nn.Module):
             x = torch.where(real[:, None], x, torch.zeros((), device=x.device))
             x, real = self._of_length(x, real)
             x = self._standardized(x, real)
-            x, real = self._augment("features", x, real, key, self.signal)
+            centred = self.signal if self.feature.standardize == "none" else replace(self.signal, mean=0.0)
+            x, real = self._augment("features", x, real, key, centred)
             return x * real[:, None], real
 
     def _resampled(self, x: Tensor, real: Tensor, resample: nn.Module) -> tuple[Tensor, Tensor]:
@@ -112,7 +113,8 @@ class Representation(nn.Module):
             if key is None:
                 raise ValueError("augmentations need the `key` of each clip: (epoch, index)")
             for seed, augmentation in self.augmentations[on]:
-                x, real = augmentation(x, real, key, seed, signal)
+                # Features were made here; a waveform is the caller's.
+                x, real = augmentation(x, real, key, seed, signal, ours=on == "features")
         return x, real
 
 

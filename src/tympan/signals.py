@@ -31,6 +31,8 @@ class Signal:
     """The unit of the values."""
     planes: int = 1
     """How many sounds the channels are of, one after the other: 2 for the mel bands of left and right."""
+    mean: float | None = None
+    """The mean of the values, where it is known: 0 of what is standardised."""
 
     @property
     def frames(self) -> int:

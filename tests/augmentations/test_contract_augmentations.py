@@ -1,5 +1,7 @@
 """What every augmentation must hold, for every file in data/augmentations/."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -117,6 +119,19 @@ def test_gradients_pass_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if choose(name).on != "recording"])
+def test_it_is_the_same_where_gradients_are_wanted_and_where_its_input_may_be_written_to(name: str) -> None:
+    augmentation = choose(name, p=0.7)
+    x, real, key, signal = clips(augmentation)
+    y, there = augmentation(x, real, key, 0, signal)
+    followed, followed_there = augmentation(x.clone().requires_grad_(), real, key, 0, signal)
+    torch.testing.assert_close(followed.detach(), y, rtol=1e-4, atol=1e-4)
+    assert followed_there.equal(there)
+    written, written_there = augmentation(x.clone(), real, key, 0, signal, ours=True)
+    assert written.equal(y)
+    assert written_there.equal(there)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if choose(name).on != "recording"])
 def test_it_works_on_the_device_of_its_tensors(name: str) -> None:
     # A tensor made on the processor does not go with one on "meta", as it does not with one on a GPU.
     augmentation = choose(name)
@@ -217,12 +232,23 @@ def test_a_mask_hides_one_band_behind_the_mean(name: str, width: float) -> None:
     assert real.all()
 
 
+@pytest.mark.parametrize("name", ["frequency_mask", "time_mask", "coarse_dropout", "affine_shift"])
+def test_what_is_hidden_has_the_mean_that_is_known(name: str) -> None:
+    signal = SIGNALS["features"]
+    x = torch.rand(1, 64, 200) + 5
+    y, _ = many(choose(name), x, replace(signal, mean=-3.0), n=50)
+    assert ((y == -3) | (y >= 5)).all()
+    assert (y == -3).flatten(1).any(1).all()
+
+
 @pytest.mark.parametrize("name", ["frequency_mask", "time_mask"])
 def test_several_masks_hide_more(name: str) -> None:
     x, signal = torch.rand(1, 64, 200), SIGNALS["features"]
     one, _ = many(choose(name), x, signal, n=200)
     eight, _ = many(choose(name, masks=8), x, signal, n=200)
     assert (eight != x).float().mean() > 1.5 * (one != x).float().mean()
+    followed, _ = many(choose(name, masks=8), x.clone().requires_grad_(), signal, n=200)
+    torch.testing.assert_close(followed.detach(), eight)
 
 
 def test_a_time_mask_falls_on_sound_and_its_mean_is_that_of_the_sound() -> None:

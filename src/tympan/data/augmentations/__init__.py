@@ -26,7 +26,6 @@ class Augmentation(Component):
     """How many random numbers an example needs, beside the one for `p`."""
     moves_sound: ClassVar[bool] = False
     """Whether sound moves in time, so that a target with a rate would no longer fit."""
-
     mixes: ClassVar[bool] = False
     """Whether another clip of the batch is mixed in, so that targets have to be mixed as well; see `share`."""
 
@@ -65,8 +64,14 @@ class Augmentation(Component):
         key: "Tensor",
         seed: int,
         signal: Signal,
+        ours: bool = False,
     ) -> "tuple[Float[Tensor, 'batch channels frames'], Bool[Tensor, 'batch frames']]":
-        """Change each example with probability `p`; `key` is `(batch, 2)`: epoch and index of each example."""
+        """Change each example with probability `p`.
+
+        Args:
+            key: `(batch, 2)`, epoch and index of each example.
+            ours: whether nobody else needs `x`, so that it may be written to.
+        """
         import torch
 
         from ..draw import uniform

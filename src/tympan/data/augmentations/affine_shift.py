@@ -10,6 +10,7 @@ from torch import Tensor
 from ...signals import Signal
 from . import Augmentation, On
 from ._masks import mean
+from ._places import plain
 
 
 class AffineShift(Augmentation):
@@ -41,9 +42,19 @@ class AffineShift(Augmentation):
             )
         up = (uniform * (2 * self.max_shift)).long() - self.max_shift
         up = torch.where(up >= 0, up + 1, up)  # 0 would change nothing
+        fill = mean(x, real, signal)
+        if plain(x):  # slices are copied at the speed of memory
+            y = torch.empty_like(x)
+            given, made = (z.unflatten(1, (signal.planes, channels)) for z in (x, y))
+            for sound, picture, by, value in zip(given, made, up[:, 0].tolist(), fill.tolist(), strict=True):
+                low, high = max(by, 0), channels + min(by, 0)
+                picture[:, low:high] = sound[:, low - by : high - by]
+                picture[:, :low].fill_(value)
+                picture[:, high:].fill_(value)
+            return y.mul_(real[:, None]), real
         at = torch.arange(channels, device=x.device) - up
         there = ((at >= 0) & (at < channels)).repeat(1, signal.planes)[:, :, None]
         planes = torch.arange(signal.planes, device=x.device).repeat_interleave(channels) * channels
         at = at.clamp(0, channels - 1).repeat(1, signal.planes) + planes
         y = x.gather(1, at[:, :, None].expand_as(x))
-        return torch.where(there, y, mean(x, real)[:, None, None]) * real[:, None], real
+        return torch.where(there, y, fill[:, None, None]) * real[:, None], real

@@ -7,12 +7,12 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation, On
-from ._masks import covered, masked
+from . import On
+from ._masks import Mask, Spans, masked
 from ._places import begins
 
 
-class CutOut(Augmentation):
+class CutOut(Mask):
     """Silence one stretch of each clip's sound, of a length drawn evenly up to `max_width` or half of the sound.
 
     DeVries & Taylor 2017, doi 10.48550/arXiv.1708.04552, of time.
@@ -24,13 +24,12 @@ class CutOut(Augmentation):
     max_width: float = Field(default=0.5, gt=0)
     """The longest stretch, in seconds."""
 
-    def change(
-        self,
-        x: Float[Tensor, "batch channels frames"],
-        real: Bool[Tensor, "batch frames"],
-        uniform: Float[Tensor, "batch 2"],
-        signal: Signal,
-    ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        widest = max(round(self.max_width * x.shape[2] / signal.duration), 1)
-        width, start = masked(uniform, 1, widest, begins(real)[:, None], real.sum(1, keepdim=True))
-        return covered(x, width, start, 2, x.new_zeros(len(x))), real
+    def holes(
+        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
+    ) -> tuple[Spans, Spans]:
+        widest = max(round(self.max_width * real.shape[1] / signal.duration), 1)
+        along = masked(uniform, 1, widest, begins(real)[:, None], real.sum(1, keepdim=True))
+        return along.new_tensor([0, channels]).expand(len(real), 1, 2), along
+
+    def fill(self, x: Tensor, real: Tensor, signal: Signal) -> Float[Tensor, " batch"]:
+        return x.new_zeros(len(x))

@@ -10,6 +10,7 @@ from torch import Tensor
 from ...signals import Signal
 from ..draw import uniform as draw
 from . import Augmentation, On
+from ._places import begins, plain
 
 _MOST = 20
 
@@ -39,15 +40,25 @@ class Mixup(Augmentation):
         uniform: Float[Tensor, "batch draws"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        share = self._share(uniform)[:, None, None]
-        mean = x.sum(2, keepdim=True) / real.sum(1).clamp(min=1)[:, None, None]
-        next_real = real.roll(-1, 0)
-        # One pass over both; the means, which are of real samples alone, are taken off after it.
-        y = torch.lerp(x.roll(-1, 0), x, share)
-        own, other = (share * mean), (1 - share) * mean.roll(-1, 0)
-        if bool(real.all()) if real.device.type == "cpu" else False:
-            return y.sub_(own + other), real
-        return y - own * real[:, None] - other * next_real[:, None], real | next_real
+        share, length = self._share(uniform), real.sum(1)
+        there = real | real.roll(-1, 0)
+        if not plain(x):
+            mean = x.sum(2, keepdim=True) / length.clamp(min=1)[:, None, None]
+            centred = x - mean * real[:, None]
+            return torch.lerp(centred.roll(-1, 0), centred, share[:, None, None]), there
+        y, first = torch.empty_like(x), begins(real)
+        # Clip after clip, so that each is read from memory once; its mean, which is of real samples, comes off last.
+        clips = [*zip(x, first.tolist(), (first + length).tolist(), strict=True)]
+        means = [x[0].sum(1, keepdim=True) / length[0].clamp(min=1)]
+        for i, s in enumerate(share.tolist()):
+            after = (i + 1) % len(x)
+            if after:
+                means.append(x[after].sum(1, keepdim=True) / length[after].clamp(min=1))
+            torch.lerp(x[after], x[i], s, out=y[i])
+            for part, k in ((s, i), (1 - s, after)):
+                _, begin, end = clips[k]
+                y[i, :, begin:end].sub_(part * means[k])
+        return y, there
 
     def _share(self, uniform: Float[Tensor, "batch draws"]) -> Float[Tensor, " batch"]:
         """The middle one of 2 alpha - 1 even numbers is distributed so."""

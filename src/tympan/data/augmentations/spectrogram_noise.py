@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation, On
+from ._places import plain
 from ._random import even
 
 
@@ -36,10 +37,15 @@ class SpectrogramNoise(Augmentation):
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
         frames = x.shape[2]
-        noise = (even(uniform[:, 2:], x.shape[1] * frames).view_as(x) + 1) / 2
-        y = x + self.max_level * uniform[:, :1, None] * noise * real[:, None]
+        y = even(uniform[:, 2:], x.shape[1] * frames).view_as(x)
+        y = y.add_(1).mul_(self.max_level / 2 * uniform[:, :1, None]).mul_(real[:, None])
         most = min(round(self.max_shift * frames / signal.duration), frames - 1)
         by = (uniform[:, 1] * (2 * most + 1)).long() - most
-        by = torch.where(real.all(1), by, 0)
+        by = torch.where(real.all(1), by, 0) % frames
+        if plain(x):  # slices are added at the speed of memory
+            for given, made, later in zip(x, y, by.tolist(), strict=True):
+                made[:, later:] += given[:, : frames - later]
+                made[:, :later] += given[:, frames - later :]
+            return y, real
         at = (torch.arange(frames, device=x.device) - by[:, None]) % frames
-        return y.gather(2, at[:, None].expand_as(y)), real
+        return y + x.gather(2, at[:, None].expand_as(y)), real
