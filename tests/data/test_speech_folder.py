@@ -30,12 +30,17 @@ def test_parts_groups_and_values_are_those_of_the_tables(config):
     assert [len(parts.train), len(parts.validation), len(parts.test)] == [6, 2, 4]
 
 
-def test_val_csv_is_the_validation_part(config, tmp_path):
+@pytest.mark.parametrize("name", ["val.csv", "validation.csv"])
+def test_val_csv_is_the_validation_part(name, config, tmp_path):
     rows = (tmp_path / "train.csv").read_text().splitlines()
     (tmp_path / "train.csv").write_text("\n".join(rows[:7]))
-    (tmp_path / "val.csv").write_text("\n".join([rows[0], *rows[7:]]))
+    (tmp_path / name).write_text("\n".join([rows[0], *rows[7:]]))
     source = SpeechFolder(**config)
     assert [source.describe(i).part for i in split(source, Split(), 0).validation] == ["validation"] * 2
+    for other in ("val.csv", "validation.csv"):
+        (tmp_path / other).write_text("\n".join([rows[0], *rows[7:]]))
+    with pytest.raises(ValueError, match=r"holds val\.csv and validation\.csv, which are one part; delete one"):
+        len(SpeechFolder(**config))
 
 
 def test_a_label_file_chooses_what_is_predicted(config, tmp_path):
@@ -127,7 +132,7 @@ def test_tables_may_be_elsewhere_and_folders_below_the_root(config, tmp_path):
         len(SpeechFolder(**{**config, "root": root}, splits=str(splits)))
     with pytest.raises(ValueError, match=r"no folder .*utterances; `root` and `folder` name"):
         len(SpeechFolder(**config, folder="utterances", splits=str(splits)))
-    with pytest.raises(ValueError, match=r"holds none of train\.csv, val\.csv, test\.csv"):
+    with pytest.raises(ValueError, match=r"holds none of train\.csv, val\.csv, validation\.csv, test\.csv"):
         len(SpeechFolder(**config))
 
 

@@ -129,6 +129,40 @@ def test_stratifying_helps():
     assert worst("label") == 0 < worst(None)
 
 
+class Rated(Listed):
+    """Several labels of each speaker, some of them unknown."""
+
+    rated: dict[str, dict[str, float]]
+
+    def values(self, index):
+        return self.rated[self.listed[index][0]]
+
+
+def test_several_labels_are_alike_in_every_fold_at_once():
+    rng = np.random.default_rng(0)
+    listed, rated = [], {}
+    for speaker in range(60):
+        labels = {name: float(rng.random() < share) for name, share in (("a", 0.5), ("b", 0.3), ("c", 0.15))}
+        for take in range(rng.integers(1, 6)):
+            listed.append((f"{speaker:02d}-{take}", f"s{speaker:02d}", None, None))
+            rated[listed[-1][0]] = {name: x if rng.random() > 0.2 else float("nan") for name, x in labels.items()}
+    every = Rated.model_construct(listed=listed, rated=rated, by="subject")
+
+    def apart(stratify, name):
+        """By how much the worst of the folds has another share of a label than the mean of them; mean of ten draws."""
+        found = []
+        for seed in range(10):
+            parts = folds(every, Split(folds=5, stratify=stratify, validation="none"), seed)
+            assert all(not p.validation and check(every, p) for p in parts)
+            shares = np.array([np.nanmean([every.values(i)[name] for i in p.test]) for p in parts])
+            found.append(abs(shares - shares.mean()).max())
+        return np.mean(found)
+
+    for name in "abc":
+        assert apart(("a", "b", "c"), name) < 0.07 < 0.12 < apart(None, name)
+    assert apart(("a",), "a") < 0.07 < 0.12 < apart("a", "b")  # one label says nothing of another
+
+
 def test_unknown_labels_do_not_count_as_a_class():
     every = source([1] * 40, label=lambda g: None if g % 2 else float("nan") if g % 4 else "ab"[g % 8 == 0])
     parts = split(every, Split(ratios=(0.5, 0.25, 0.25), stratify="label"), 0)

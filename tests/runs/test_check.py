@@ -1,5 +1,6 @@
 """What `tympan check` says of corpora: what they leave out and why, what is odd, signals as long as their sound."""
 
+import re
 import warnings
 from io import StringIO
 
@@ -12,6 +13,7 @@ from corpora import hku956, pmemo2019, speech_folder, voice
 from runs_helpers import write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
+from tympan.data.split import Split
 from tympan.runs.check import check, show
 from tympan.runs.configuration import load
 from tympan.runs.parts import LabelCount
@@ -68,17 +70,38 @@ def test_unusable_sound_is_still_a_failure(tmp_path):
     assert "broken_100083" in result.output and "note: " in result.output and "996 = 997" in result.output
 
 
-def test_recordings_and_speakers_are_counted_by_label_and_a_sound_under_two_ids_is_refused(tmp_path):
+@pytest.fixture
+def clinic(tmp_path):
+    """A clinic in which one sound is under two ids, encoded anew: a run on it, and the two recordings."""
     data = {"type": "speech_folder", **speech_folder.fabricate(str(tmp_path / "clinic"))}
     features = {"type": "mel", "n_mels": 8, "window": 0.064, "hop": 0.02}
-    target = {"type": "binary", "labels": ["dysarthria"]}
-    file = write(tmp_path / "run.yaml", data=data, target=target, features=features)
-    copied, copy = (tmp_path / "clinic" / "recordings" / f"clinic-{uid}" for uid in ("bob-0", "eve-0"))
+    file = write(
+        tmp_path / "run.yaml", data=data, target={"type": "binary", "labels": ["dysarthria"]}, features=features
+    )
     sound = voice(3)
-    for folder, samples in ((copied, sound), (copy, 0.5 * sound[300:])):
-        soundfile.write(folder / "waveform.wav", samples, 16000)
-    found = check(load(file))
+    for uid, samples in (("bob-0", sound), ("eve-0", 0.5 * sound[300:])):
+        soundfile.write(tmp_path / "clinic" / "recordings" / f"clinic-{uid}" / "waveform.wav", samples, 16000)
+    return load(file)
+
+
+def test_recordings_and_speakers_are_counted_by_label_and_a_sound_under_two_ids_is_refused(clinic):
+    found = check(clinic)
     assert found.labels["dysarthria"]["test"] == LabelCount(3, 2, 2, 1, 0)
     assert list(found.refused) == ["clinic-eve-0"] and not found.sound
     assert "sounds like a copy (encoded anew, or cut) of clinic-bob-0, in test and in train" in _text(found)
     assert "groups with one" in _text(found)
+
+
+def test_the_parts_of_one_sound_under_two_ids_are_those_that_were_drawn(clinic):
+    clinic = clinic.model_copy(update={"split": Split(folds=6, validation="none")})
+    assert re.search(r"of clinic-bob-0, in fold \d and in fold \d; take", check(clinic).refused["clinic-eve-0"])
+
+
+def test_labels_that_are_not_named_are_those_of_the_label_file_and_the_rest_is_known(tmp_path):
+    data = {"type": "speech_folder", **speech_folder.fabricate(str(tmp_path / "clinic")), "label_file": "labels.txt"}
+    (tmp_path / "clinic" / "labels.txt").write_text("dysarthria, mild\nfluent\n")
+    data["derived"] = {"mild": '"rating" < 4', "fluent": 'not "dysarthria" and "age" > 0'}
+    features = {"type": "mel", "n_mels": 8, "window": 0.064, "hop": 0.02}
+    found = check(load(write(tmp_path / "run.yaml", data=data, target={"type": "binary"}, features=features)))
+    assert list(found.labels) == ["dysarthria", "mild", "fluent"]
+    assert found.labels["mild"]["test"] == LabelCount(2, 2, 2, 2, 2)  # a rating that is missing makes no label

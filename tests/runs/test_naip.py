@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.runs.configuration import ConfigurationError, load
-from tympan.runs.naip import NaipAudio, imported
+from tympan.runs.naip import NaipAudio
+from tympan.runs.naip_arguments import imported
 
 CONFIG = "configs/naip.yaml"
 

@@ -154,7 +154,7 @@ def import_naip(
     arguments: Annotated[list[str], typer.Argument(help="args.json, or the old program's command line in quotes.")],
 ) -> None:
     """Print the configuration that arguments of mayo-timm stand for: tympan import-naip args.json > run.yaml."""
-    from ..runs.naip import imported
+    from ..runs.naip_arguments import imported
 
     text = " ".join(arguments)
     if len(arguments) == 1 and Path(text).suffix == ".json":

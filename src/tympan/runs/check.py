@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,8 +98,8 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
             f"{len(uneven)} recordings have sound more than {_APART:g} s longer or shorter than a signal: "
             + some(uneven, 3)
         )
-    found.refused |= _twice(source, prints)
     named = {f"fold {i}": p.test for i, p in enumerate(parts)} if run.split.folds else vars(parts[0])
+    found.refused |= _twice(source, prints, named)
     usable = {name: [i for i in own if source.describe(i).id not in found.refused] for name, own in named.items()}
     for part, told in count(prepared.run, usable).items():
         found.parts[part] = {"recordings": told["recordings"], "groups": told["groups"]}
@@ -109,14 +109,17 @@ def check(run: Run, progress: Callable[[int, int], None] | None = None) -> Check
     return found
 
 
-def _twice(source: Source, prints: Mapping[int, Fingerprint]) -> dict[str, str]:
-    """Why each recording is refused that is another one again."""
+def _twice(source: Source, prints: Mapping[int, Fingerprint], parts: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """Why each recording is refused that is another one again, with the first of those that it is, and the parts."""
+    part_of = {index: part for part, own in parts.items() for index in own}
     indices, found = list(prints), dict[str, str]()
     for a, b, share in same(list(prints.values())):
-        again, first = source.describe(indices[a]), source.describe(indices[b])
-        parts = f", in {again.part} and in {first.part}" if again.part != first.part else ""
+        again, first = indices[a], indices[b]
+        within = part_of.get(again), part_of.get(first)
+        apart = f", in {within[0]} and in {within[1]}" if within[0] != within[1] and None not in within else ""
         how = "has the very sound of" if share == 0 else "sounds like a copy (encoded anew, or cut) of"
-        found[again.id] = f"{how} {first.id}{parts}; take one of them out of its table"
+        why = f"{how} {source.describe(first).id}{apart}; take one of them out of its table"
+        found.setdefault(source.describe(again).id, why)
     return found
 
 

@@ -14,7 +14,7 @@ from ..audio import Info
 from ..labels import Labels
 from ..recordings import Recording, Recordings
 
-_PARTS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
+_PARTS = {"train.csv": "train", "val.csv": "validation", "validation.csv": "validation", "test.csv": "test"}
 
 
 class SpeechFolder(Recordings):
@@ -22,7 +22,7 @@ class SpeechFolder(Recordings):
 
         root/recordings/<uid>/waveform.<ext>    <ext> is the `encoding` of metadata.json in small letters
         root/recordings/<uid>/metadata.json     {"encoding": "WAV", "sample_rate_hz": 16000, ...}
-        root/train.csv, root/test.csv           one row for each uid; val.csv where validation is not to be drawn
+        root/train.csv, root/test.csv           one row for each uid; val.csv, or validation.csv, where it is not to be drawn
 
     An empty cell is unknown. What a uid's folder holds is only looked at when its sound is wanted.
     """
@@ -148,13 +148,16 @@ class SpeechFolder(Recordings):
         splits = self.splits or self.place
         if splits.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
             return [(None, splits)]
-        every: list[tuple[str | None, str]] = [(part, storage.join(splits, name)) for part, name in _PARTS.items()]
-        tables = [(part, uri) for part, uri in every if storage.exists(uri)]
-        if not tables:
+        there = {name: uri for name in _PARTS if storage.exists(uri := storage.join(splits, name))}
+        if not there:
             raise ValueError(
-                f"{splits} holds none of {', '.join(_PARTS.values())}; name another folder, or one table, in `splits`"
+                f"{splits} holds none of {', '.join(_PARTS)}; name another folder, or one table, in `splits`"
             )
-        return tables
+        if {"val.csv", "validation.csv"} <= there.keys():
+            raise ValueError(
+                f"{splits} holds val.csv and validation.csv, which are one part; delete one, or merge them"
+            )
+        return [(_PARTS[name], uri) for name, uri in there.items()]
 
     def _beside(self, path: str) -> str:
         """A URI or an absolute path as it is; else below the folder."""
