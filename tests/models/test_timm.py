@@ -89,9 +89,9 @@ def test_an_unknown_network_is_refused_with_the_nearest_name() -> None:
         Timm(name="resnet10")
 
 
-def test_an_image_that_is_too_small_is_refused_with_its_size() -> None:
-    with pytest.raises(ValueError, match=r"'inception_v4' cannot take an image of 40 channels by 150 frames"):
-        Timm(name="inception_v4").build(IMAGE, ONCE)
+def test_an_image_that_is_too_small_is_stretched_to_what_the_network_takes() -> None:
+    with pytest.warns(AssumptionWarning, match=r"'inception_v4' takes no image of 40 channels by 150 frames .* 299 by"):
+        assert hear(Timm(name="inception_v4"), CURVE).frames == 8
 
 
 def test_weights_of_three_colours_and_a_classifier_are_adapted(tmp_path) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..component import did_you_mean
+from ..component import assume, did_you_mean
 from ..signals import Signal
 from . import Model
 from ._timm_weights import load
@@ -58,51 +58,64 @@ class Timm(Model):
             FileNotFoundError: there is no file of weights.
         """
         planes, width = features.planes, features.frames
-        height = len(features.channels) // planes
-        network, size = nn.Identity(), None
         try:
-            network, size = self._create(planes, height, width)
-            module = _Columns(network, planes, size, self.until).eval()
-            silence = torch.zeros(1, planes * height, width)
-            with torch.no_grad():
-                module.keeps_time = getattr(module.maps(silence), "ndim", 0) == 4
-                if self.until is not None and not module.keeps_time:
-                    raise ValueError(f"{self.until} gives no maps of time and frequency")
-                embedding = module(silence, torch.ones(1, width, dtype=torch.bool))
+            module, embedding = self._fitted(planes, len(features.channels) // planes, width)
         except AttributeError as error:
-            parts = [name for name, _ in network.named_modules() if name.count(".") < 2 and name]
+            parts = [name for name, _ in self._create(planes, None).named_modules() if name.count(".") < 2 and name]
             raise ValueError(
                 f"model.until: {self.name} has no part {self.until!r}{did_you_mean(str(self.until), parts)}"
             ) from error
-        except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"timm network {self.name!r} cannot take an image of {height} channels by {width} frames "
-                f"({error}); take more channels and longer clips (multiples of 32 suit most), or another network"
-            ) from error
+        if self.until is not None and not module.keeps_time:
+            raise ValueError(f"model.until: {self.until} of {self.name} gives no maps of time and frequency")
         if not module.keeps_time and target.rate is not None:
             raise ValueError(
                 f"timm network {self.name!r} gives one frame per clip, and the target has {target.rate:g} per second; "
                 f"take a network that ends in maps, such as 'efficientnet_b0'"
             )
         if self.weights is not None:
-            load(network, self.weights, planes)
+            load(module.network, self.weights, planes)
         names = tuple(f"embedding_{i}" for i in range(embedding.shape[1]))
         return module.train(), Signal(names, embedding.shape[2] / features.duration, features.duration)
 
     def bare(self) -> "Timm":
         return self.model_copy(update={"weights": None})
 
-    def _create(self, planes: int, height: int, width: int) -> tuple[nn.Module, tuple[int, int] | None]:
+    def _fitted(self, planes: int, height: int, width: int) -> tuple["_Columns", Float[Tensor, "1 embedded frames"]]:
+        """The network for images of this size, or of the nearest one that it takes; and what it hears in silence."""
+        multiple = (-(-height // _STEP) * _STEP, -(-width // _STEP) * _STEP)
+        own = timm.get_pretrained_cfg(self.name).input_size[1:]  # pyright: ignore
+        larger = (max(own[0], multiple[0]), max(own[1], multiple[1]))
+        silence, real = torch.zeros(1, planes * height, width), torch.ones(1, width, dtype=torch.bool)
+        why: list[str] = []
+        # Built for this image; or built for any, which is then as it is, or stretched as little as is needed.
+        for built, size in ((multiple, multiple), (None, None), (None, multiple), (None, larger), (None, own)):
+            try:
+                module = _Columns(self._create(planes, built), planes, size, self.until).eval()
+                with torch.no_grad():
+                    module.keeps_time = getattr(module.maps(silence), "ndim", 0) == 4
+                    embedding = module(silence, real)
+            except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as error:
+                if "img_size" not in str(error):
+                    why.append(str(error) or type(error).__name__)
+                continue
+            if size in (larger, own) and size != multiple:
+                assume(
+                    f"timm network {self.name!r} takes no image of {height} channels by {width} frames ({why[0]}): "
+                    f"they are stretched to {size[0]} by {size[1]}"
+                )
+            return module, embedding
+        raise ValueError(
+            f"timm network {self.name!r} cannot take an image of {height} channels by {width} frames, nor one of its "
+            f"own size ({'; '.join(dict.fromkeys(why))}); take another network"
+        )
+
+    def _create(self, planes: int, size: tuple[int, int] | None) -> nn.Module:
         options: dict[str, Any] = {"in_chans": planes, "num_classes": 0, "drop_rate": self.drop_rate}
         if self.drop_path_rate:
             options["drop_path_rate"] = self.drop_path_rate
-        size = (-(-height // _STEP) * _STEP, -(-width // _STEP) * _STEP)
-        try:
-            return timm.create_model(self.name, img_size=size, **options), size
-        except TypeError as error:
-            if "img_size" not in str(error):
-                raise
-        return timm.create_model(self.name, **options), None
+        if size is not None:
+            options["img_size"] = size
+        return timm.create_model(self.name, **options)
 
 
 class _Columns(nn.Module):
@@ -114,6 +127,7 @@ class _Columns(nn.Module):
         self.until = until
         if until is not None:
             network.get_submodule(until).register_forward_hook(_leave)
+        network.register_state_dict_post_hook(_apart)
         self.planes, self.size = planes, size
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.keeps_time = True
@@ -121,6 +135,15 @@ class _Columns(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch width embedded"]:
+        try:
+            return self._heard(x)
+        except ValueError:
+            if not self.training or len(x) > 1:
+                raise
+            # Networks that normalise what is pooled over a whole clip need two, and a last batch may be one.
+            return self._heard(x.repeat(2, 1, 1))[:1]
+
+    def _heard(self, x: Float[Tensor, "batch channels frames"]) -> Float[Tensor, "batch width embedded"]:
         maps = self.maps(x)
         if self.until is not None:
             return maps.mean(1).transpose(1, 2) if self.channels_last else maps.mean(2)
@@ -149,6 +172,15 @@ class _Left(Exception):
     def __init__(self, maps: Tensor) -> None:
         super().__init__()
         self.maps = maps
+
+
+def _apart(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Weights that parts of a network share are given once for each, as files of weights ask for."""
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        if name.startswith(prefix):
+            state[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
+            seen.add(tensor.data_ptr())
 
 
 def _leave(module: nn.Module, given: Any, made: Tensor) -> None:
