@@ -141,8 +141,7 @@ class Artifact:
     def embed(
         self, waveforms: Iterable[Waveform], batch_size: int = 32, layer: Layer = "pt", pooling: Pooling = "mean"
     ) -> Iterator[list[tuple[float, float, Tensor]]]:
-        """The embeddings of each recording: start and end (s) of every window heard, and `(width,)`; of a layer and
-        pooled as `Pipeline.embed` says."""
+        """The embeddings of each recording: start and end (s) of every window, and `(width,)`, as `Pipeline.embed`."""
         rate, length = self.config.audio.sample_rate, self.config.audio.samples
         ask = partial(self._embed, layer=layer, pooling=pooling)
         for starts, vectors in self._batched(waveforms, batch_size, ask):
