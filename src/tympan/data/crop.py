@@ -50,7 +50,7 @@ def onset(waveform: Float[np.ndarray, "channels samples"], rate: float) -> int:
 
 
 def trimmed(
-    waveform: Float[np.ndarray, "channels samples"], rate: float, below: float | None
+    waveform: Float[np.ndarray, "channels samples"], rate: float | int, below: float | None
 ) -> tuple[int, Float[np.ndarray, "channels _"]]:
     """Where a recording begins to sound, and its sound from there to its end, with 50 ms more on both sides.
 
