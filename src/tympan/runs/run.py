@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..component import Section, assume
@@ -21,8 +21,21 @@ from .rates import named
 from .sections import Checkpoint, Hardware, Judging, Loader, Logging, Optimizer, Training
 
 
+def _features_or_audio(schema: dict[str, Any]) -> None:
+    """With `audio`, neither `features` nor the fields of `data` that it stands for are to be written."""
+    schema["required"].remove("features")
+    data = schema["properties"]["data"]
+    schema["properties"]["data"] = {name: data.pop(name) for name in ("description", "title") if name in data}
+    schema["anyOf"] = [
+        {"required": ["features"], "properties": {"data": data}},
+        {"required": ["audio"], "properties": {"audio": {"type": "object"}}},
+    ]
+
+
 class Run(Section):
     """A whole run, from data to report."""
+
+    model_config = ConfigDict(json_schema_extra=_features_or_audio)
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     """The beginning of the run folder's name."""
