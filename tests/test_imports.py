@@ -9,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "tympan"
 FLOORS = [
-    {"component", "device", "frames", "memory", "signals", "acoustics"},
+    {"component", "device", "frames", "kernel", "memory", "signals", "acoustics"},
     {"columns", "skin_conductance", "electrodermal"},
     {"data", "features", "models", "objectives"},
     {"head", "representation", "feedback", "mixing", "pipeline"},
@@ -19,6 +19,8 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 IN_ORDER = {
+    "kernel": 0,
+    "acoustics": 1,
     "signals": 0,
     "frames": 1,
     "columns": 0,

@@ -7,6 +7,10 @@ again. A network on a processor frees and asks for hundreds of megabytes in ever
 import ctypes
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # What mallopt calls them (malloc.h), and the largest that glibc itself would come to.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
@@ -39,3 +43,8 @@ def _set(options: Mapping[int, int]) -> bool:
     except (AttributeError, OSError, TypeError):  # another allocator, or another system
         return False
     return all([mallopt(name, value) for name, value in options.items()])
+
+
+def plain(x: "Tensor") -> bool:
+    """Whether a tensor may be written piece by piece: in the processor's memory, and no gradient is wanted of it."""
+    return x.device.type == "cpu" and not x.requires_grad

@@ -152,7 +152,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "obtained": {"otherwise": "tone"},
     "encoder_decoder": {"encoder": "cnn", "decoder": "lstm"},
     "wavenet": {"hears_past": False},
-    **dict.fromkeys(("background", "impulse_response"), {"folder": "rooms"}),
+    "background": {"folder": "rooms"},
+    "impulse_response": {"folder": "rooms"},
 }
 """What no example has, and a component cannot be without where a target is given once per clip."""
 _UNWEIGHTED = ["targets.condition.loss.positive_weights=null", "targets.severity.loss.class_weights=null"]

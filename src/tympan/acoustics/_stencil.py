@@ -5,18 +5,11 @@ compiler vectorises; points outside are multiplied by 0. Importing this imports 
 Kernels are compiled at the first call and kept on disk. They release the interpreter: several grids run on threads.
 """
 
-from contextlib import suppress
 from typing import Any, no_type_check
 
-from numba import njit
+from ..kernel import kernel
 
-
-def _kernel(function: Any) -> Any:
-    # Differences of neighbours are exact as written, so sums may not be reordered.
-    compiled = njit(error_model="numpy", nogil=True, fastmath={"contract", "nsz"})(function)
-    with suppress(RuntimeError):  # where nothing can be written, it is compiled anew in every process
-        compiled.enable_caching()
-    return compiled
+_kernel = kernel({"contract", "nsz"})  # differences of neighbours are exact as written: sums may not be reordered
 
 
 @_kernel

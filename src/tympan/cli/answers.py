@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .arguments import Device, Out, Sounds, Trained, Trust
+from .arguments import Device, Other, Out, Sounds, Trained, Trust
 
 Layer = Literal["pt", "ft", "st"]
 Pooling = Literal["mean", "max", "sum"]
@@ -62,9 +62,7 @@ def embed(
         list[str] | None, typer.Argument(help="Sound files, folders or URIs; by default the run's own data.")
     ] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="Where to: .parquet, .jsonl or .csv.")] = "embeddings.parquet",
-    data: Annotated[
-        str | None, typer.Option(help="Another folder or table of the kind that the run was trained on.")
-    ] = None,
+    data: Other = None,
     layer: Annotated[
         Layer, typer.Option(help="pt: the backbone; ft: the first dense layer; st: the shared one.")
     ] = "pt",

@@ -170,11 +170,6 @@ class Source(Component):
         """Why each recording that the corpus holds is no example, by id."""
         return {}
 
-    @property
-    def cut_at_start(self) -> bool:
-        """Whether a clip is the start of its recording as it is, so that no more of it need be read."""
-        return self.crop == "start" and self.trim is None
-
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -200,6 +195,10 @@ class Source(Component):
         begin = first(sound, self, index, epoch, seed)
         waveform, begin = sound[:, begin : begin + self.audio.frames], cut + begin
         return Example(waveform, example.values, example.id, example.groups, begin / self.sample_rate)
+
+    def heard(self, index: int) -> Example:
+        """Example `index` as prediction hears it: whole, or its start where no more is heard of any."""
+        return self.clip(index, 0, 0) if self.crop == "start" and self.trim is None else self[index]
 
     @abstractmethod
     def describe(self, index: int) -> Description:

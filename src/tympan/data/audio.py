@@ -18,6 +18,8 @@ MAX_DECODED_BYTES = 2 << 30
 """The most memory (bytes) that one read may take as float32, so that a small file cannot fill it."""
 MARGIN = 256
 """Samples, at the lower of two rates, that reach into each other through soxr's HQ filter (128 leave 4e-7)."""
+SUFFIXES = (*decode.SUFFIXES, ".wma")
+"""What is taken for sound in a folder; a file that is named itself may be called anything."""
 BLOCK = 1 << 16
 """Frames written at once: libsndfile breaks down at millions."""
 

@@ -3,17 +3,17 @@
 Importing this imports numba, so import it where it is used. The kernel is compiled at the first call and kept on disk.
 """
 
-from contextlib import suppress
-from typing import Any, Literal, no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from numba import njit
 from torch import Tensor, nn
 
+from ..kernel import kernel
 from ._wavenet_grid import HEARD, SLOPE, begin
 
+_FAST = {"contract", "nsz", "arcp", "reassoc"}
 _FEW = 8  # rows up to which one product of a vector for each is faster than one of matrices
 
 
@@ -87,17 +87,7 @@ class Generation:
         )
 
 
-def _kernel(inline: Literal["never", "always"]) -> Any:
-    def compiled(function: Any) -> Any:
-        made = njit(inline=inline, error_model="numpy", fastmath={"contract", "nsz", "arcp", "reassoc"})(function)
-        with suppress(RuntimeError):  # where nothing can be written, it is compiled anew in every process
-            made.enable_caching()
-        return made
-
-    return compiled
-
-
-@_kernel("always")
+@kernel(_FAST, "always")
 @no_type_check
 def _tanh(x: Any) -> Any:
     """Lambert's continued fraction to eight places for half of x, and its double: within 2e-7, and computed in rows."""
@@ -111,7 +101,7 @@ def _tanh(x: Any) -> Any:
 
 
 # Loops that are given few arrays, and are not merged into others, are the ones that the compiler makes wide.
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _gate(out: Any, heard: Any, condition: Any, bias: Any) -> None:
     n, half = len(out), np.float32(0.5)
@@ -120,14 +110,14 @@ def _gate(out: Any, heard: Any, condition: Any, bias: Any) -> None:
         out[k] = _tanh(a) * (half + half * _tanh(half * b))
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _add(to: Any, a: Any, b: Any, scale: Any) -> None:
     for k in range(len(to)):
         to[k] = (to[k] + a[k] + b[k]) * scale
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _product(x: Any, weights: Any, out: Any) -> None:
     if len(x) > _FEW:
@@ -137,7 +127,7 @@ def _product(x: Any, weights: Any, out: Any) -> None:
         np.dot(x[row], weights, out[row])
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _activate(x: Any, bias: Any, slope: Any) -> None:
     for k in range(len(x)):
@@ -145,7 +135,7 @@ def _activate(x: Any, bias: Any, slope: Any) -> None:
         x[k] = max(y, slope * y)
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _layer(x: Any, weight: Any, bias: Any, slope: Any) -> Any:
     """A dense layer with a leaky ReLU: an ordinary one of slope 0, none of slope 1."""
@@ -156,7 +146,7 @@ def _layer(x: Any, weight: Any, bias: Any, slope: Any) -> Any:
     return out
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _step(recent: Any, first: int, last: int, sound: Any, dense: Any, layers: Any, before: Any) -> Any:
     all_hidden, all_named, all_real = sound
@@ -185,7 +175,7 @@ def _step(recent: Any, first: int, last: int, sound: Any, dense: Any, layers: An
     return _attended(y, real, attention, batch)
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _attended(y: Any, real: Any, attention: Any, batch: int) -> Any:
     """The frames of each clip weighted by attention: the real ones alone, or all where none is."""
@@ -213,7 +203,7 @@ def _attended(y: Any, real: Any, attention: Any, batch: int) -> Any:
     return out
 
 
-@_kernel("never")
+@kernel(_FAST)
 @no_type_check
 def _stacks(
     hidden: Float[np.ndarray, "rows hidden"],

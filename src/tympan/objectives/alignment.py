@@ -8,13 +8,15 @@ forwards. The loops over a diagonal are given few slices, and the compiler then 
 Importing this imports numba, so import it where it is used. Kernels are compiled at the first call and kept on disk.
 """
 
-from contextlib import suppress
 from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 
+from ..kernel import kernel
+
+# Infinity stands for "outside of the table", so it keeps its meaning; nothing is NaN.
+_kernel = kernel({"nnan", "nsz", "contract", "arcp"})
 _ROOT3, _LOG_ROOT3 = float(np.sqrt(3)), float(np.log(3) / 2)
 
 
@@ -77,14 +79,6 @@ def _width(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"], band: int | Non
 
 def _finite(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "m"]) -> bool:
     return bool(np.isfinite(a).all() and np.isfinite(b).all())
-
-
-def _kernel(function: Any) -> Any:
-    # Infinity stands for "outside of the table", so it keeps its meaning; nothing is NaN.
-    compiled = njit(error_model="numpy", fastmath={"nnan", "nsz", "contract", "arcp"})(function)
-    with suppress(RuntimeError):  # where nothing can be written, it is compiled anew in every process
-        compiled.enable_caching()
-    return compiled
 
 
 @_kernel

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-Array = Float[np.ndarray, "..."]
+from .drawn import Array
 
 _LEAST = 1e-12
 

@@ -6,6 +6,7 @@ from jaxtyping import Float
 _BINS = 10
 
 Array = Float[np.ndarray, "..."]
+"""Numbers of any shape."""
 
 
 def ratio(weights: Array, above: Array, below: Array) -> Array:

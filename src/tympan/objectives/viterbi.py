@@ -7,7 +7,8 @@ from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
+
+from ..kernel import kernel
 
 
 def path(likelihood: Float[np.ndarray, "frames states"], reach: int) -> Int[np.ndarray, "frames"]:
@@ -28,7 +29,7 @@ def path(likelihood: Float[np.ndarray, "frames states"], reach: int) -> Int[np.n
     return _path(log, -np.log(weights.sum(1)), steps)
 
 
-@njit(cache=True, inline="never")
+@kernel()
 @no_type_check
 def _take(best: Any, came: Any, before: Any, step: float, move: int) -> None:
     """Come from the states `move` higher where that is better."""
@@ -39,7 +40,7 @@ def _take(best: Any, came: Any, before: Any, step: float, move: int) -> None:
         came[i] = move if better else came[i]
 
 
-@njit(cache=True)
+@kernel()
 @no_type_check
 def _path(log: Any, leave: Any, steps: Any) -> Any:
     frames, states = log.shape

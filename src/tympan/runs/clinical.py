@@ -14,6 +14,7 @@ from ..data import storage
 from ..objectives import drawn
 from ..objectives.accumulate import undefined
 from ..objectives.decision import Decision
+from ..objectives.drawn import Array
 from ..objectives.resample import MIN_GROUPS, OVERALL, interval, mean
 from .decided import Answers, Decisions, decisions
 from .evaluate import Evaluation
@@ -23,8 +24,6 @@ from .sections import Judging
 
 RESAMPLES = 2000
 _AT_ONCE = 4_000_000  # numbers in memory: how many draws are made together
-
-Array = Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _baselines(prepared: Prepared, ears: baselines.Ears, controls: Controls) -> 
     """By output group, then by name; the controls are fitted as well."""
     heard, encoded, groups, facts = [], [], [], []
     own_controls = Controls(prepared, ears.artifact)
-    for example in _examples(prepared, "train"):
+    for example in map(prepared.source.heard, prepared.parts.train):
         own = {name: _of_sound(prepared, name, e, example) for name, e in prepared.encode(example).items()}
         heard.append(ears(example.waveform, {name: e.shape[1] for name, e in own.items()}))
         encoded.append(own)
@@ -152,7 +152,7 @@ class _Scoring:
                 self.result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures(self.part)}
 
         def waveforms() -> Iterator[np.ndarray]:
-            for example in _examples(self.prepared, self.part):
+            for example in map(self.prepared.source.heard, getattr(self.prepared.parts, self.part)):
                 waiting.append(example)
                 yield example.waveform
 
@@ -236,10 +236,3 @@ class _Scoring:
             self.result.permuted[name, metric.type] = {
                 column: shuffled.permuted(metric, column, rate, orders) for column in output.target.outputs
             }
-
-
-def _examples(prepared: Prepared, part: str) -> Iterator[Example]:
-    """The recordings of a part as prediction hears them: whole, unless only their start is heard."""
-    source = prepared.source
-    for index in getattr(prepared.parts, part):
-        yield source.clip(index, 0, prepared.run.seed) if source.cut_at_start else source[index]

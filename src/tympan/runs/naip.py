@@ -86,7 +86,6 @@ class NaipAudio(Section):
             "type": "fbank",
             "n_mels": self.num_mel_bins,
             "target_length": self.target_length,
-            "normalize": "none",
         }
         return {
             "data": {

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import load as load_pickled
@@ -75,11 +76,11 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
     for index in range(len(source)):
         told = source.describe(index)
 
-        def waveform(index: int = index) -> object:
-            return source.clip(index, 0, 0).waveform if source.cut_at_start else source[index].waveform
+        def waveform(index: int = index) -> np.ndarray:
+            return source.heard(index).waveform
 
         part = parts.get(told.id, told.part or "")
-        yield Named(told.id, run.group_of(told) if source.group else "", part, waveform)  # pyright: ignore
+        yield Named(told.id, run.group_of(told) if source.group else "", part, waveform)
 
 
 def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metrics, Path]:

@@ -10,8 +10,7 @@ from ..data import Example
 from ..objectives import Target
 from ..objectives.resample import mean
 from .prepare import Prepared
-
-Decoded = Mapping[str, np.ndarray]
+from .said import Decoded
 
 
 class References:

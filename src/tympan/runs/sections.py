@@ -1,6 +1,7 @@
 """The sections of a run's configuration that are not components: how it is trained, on what, and what is kept."""
 
 import math
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -103,6 +104,11 @@ class Loader(Section):
     """Processes that read and decode, at most one for each core; 0 reads in the training process."""
     prefetch_size: int = Field(default=2, ge=1)
     """Batches that each worker reads ahead; without workers, whose files are fetched ahead from a bucket."""
+
+    @property
+    def workers(self) -> int:
+        """How many processes read on this machine."""
+        return min(self.num_workers, os.cpu_count() or 1)
 
 
 class Logging(Section):

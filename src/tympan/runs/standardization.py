@@ -1,6 +1,5 @@
 """Mean and deviation of the features of the training part, computed once before training, where they are not given."""
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,7 +61,7 @@ def _moments(run: Run, indices: list[int]) -> tuple[float, float]:
     source, size = run.data, run.training.batch_size
     plain = run.features.model_copy(update={"standardize": "none"})
     hear = Representation(source.audio, source.padding, plain).eval()
-    workers = min(run.loader.num_workers, os.cpu_count() or 1)
+    workers = run.loader.workers
     clips = Clips(source, indices, _nothing, run.seed, shuffle=False)
     count, mean, squares = 0, 0.0, 0.0
     with ahead(clips, 0 if workers else run.loader.prefetch_size * size) as coming, torch.inference_mode():

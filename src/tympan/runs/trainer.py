@@ -1,7 +1,6 @@
 """One split of one run through the stock Hugging Face Trainer."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +96,7 @@ def fit(
     heard = Heard(pipeline)
     freeze(run.optimizer, pipeline)
     optim = optimizer(run.optimizer, pipeline.to(chosen))
-    workers = min(run.loader.num_workers, os.cpu_count() or 1)
+    workers = run.loader.workers
     arguments = TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         max_steps=steps,

@@ -20,16 +20,12 @@ from ..pipeline import Layer
 from ..signals import check_channels
 from .artifact import Artifact
 
-SUFFIXES = (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm", ".wma")
-"""What is taken for sound in a folder; a file that is named itself may be called anything."""
-
-
 _PORTION = 4096  # rows
 
 
 @dataclass(frozen=True)
 class Named:
-    """A recording of a source, with what it is called there."""
+    """A recording, with what it is called where it is from."""
 
     id: str
     subject: str
@@ -49,9 +45,9 @@ def recordings(inputs: Iterable[str]) -> list[str]:
     found: list[str] = []
     for given in inputs:
         if storage.is_folder(given):
-            inside = [uri for uri in storage.listing(given) if uri.lower().endswith(SUFFIXES)]
+            inside = [uri for uri in storage.listing(given) if uri.lower().endswith(audio.SUFFIXES)]
             if not inside:
-                raise FileNotFoundError(f"{given}: holds no sound ({', '.join(SUFFIXES)})")
+                raise FileNotFoundError(f"{given}: holds no sound ({', '.join(audio.SUFFIXES)})")
             found += inside
         elif storage.exists(given):
             found.append(given)
@@ -76,18 +72,18 @@ def predict(
         batch_size: clips heard at once.
         seen: called with the file, the sound `(channels, samples)`, and what `Artifact.hear` gives of it.
     """
-    files: list[str] = []
+    waiting: list[Named] = []
     sounds: list[np.ndarray] = []
 
     def waveforms() -> Iterator[np.ndarray]:
-        for waveform in _waveforms(artifact, inputs, files, refused):
+        for waveform in _waveforms(_files(artifact, inputs), waiting, refused):
             if seen:  # from where it is heard
                 sound = artifact.config.audio.trimmed(waveform)[1]
                 sounds.append(sound[:, artifact.config.audio.starts(sound)[0] :])
             yield waveform
 
     for heard in artifact.hear(waveforms(), batch_size):
-        file = files.pop(0)
+        file = waiting.pop(0).id
         if seen:
             seen(file, sounds.pop(0), heard)
         yield from ({"file": file, **row} for row in artifact.columns(heard))
@@ -111,49 +107,42 @@ def embed(
         layer: pt, ft or st, as `Pipeline.embed` says.
         pooling: likewise.
     """
-    named: list[tuple[str, str, str]] = []
-
-    def waveforms() -> Iterator[np.ndarray]:
-        for one in inputs:
-            if isinstance(one, Named):
-                try:
-                    waveform = one.waveform()
-                except (OSError, ValueError) as error:
-                    if refused is None:
-                        raise
-                    refused(one.id, str(error))
-                    continue
-                named.append((one.id, one.subject, one.split))
-                yield waveform
-            else:
-                files: list[str] = []
-                for waveform in _waveforms(artifact, [one], files, refused):
-                    named.append((files.pop(), "", ""))
-                    yield waveform
-
-    for windows in artifact.embed(waveforms(), batch_size, layer, pooling):
-        id, subject, split = named.pop(0)
+    waiting: list[Named] = []
+    named = (n for one in inputs for n in ([one] if isinstance(one, Named) else _files(artifact, [one])))
+    for windows in artifact.embed(_waveforms(named, waiting, refused), batch_size, layer, pooling):
+        one = waiting.pop(0)
         for start, end, vector in windows:
-            yield {"id": id, "subject": subject, "split": split, "layer": layer, "start": start, "end": end,
-                   "vector": vector.numpy()}  # fmt: skip
+            yield {"id": one.id, "subject": one.subject, "split": one.split, "layer": layer, "start": start,
+                   "end": end, "vector": vector.numpy()}  # fmt: skip
 
 
-def _waveforms(
-    artifact: Artifact, inputs: Iterable[str], files: list[str], refused: Callable[[str, str], None] | None
-) -> Iterator[np.ndarray]:
+def _files(artifact: Artifact, inputs: Iterable[str]) -> Iterator[Named]:
+    """The sound files that the inputs name, each with its path for an id."""
     listening = artifact.config.audio
     whole = listening.crop != "start" or listening.trim is not None
     length = None if whole else listening.samples / listening.sample_rate
     for uri in recordings(inputs):
+
+        def waveform(uri: str = uri) -> np.ndarray:
+            sound = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)
+            check_channels(len(sound), listening.audio, uri)
+            return sound
+
+        yield Named(uri, "", "", waveform)
+
+
+def _waveforms(
+    named: Iterable[Named], waiting: list[Named], refused: Callable[[str, str], None] | None
+) -> Iterator[np.ndarray]:
+    for one in named:
         try:
-            waveform = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)
-            check_channels(len(waveform), listening.audio, uri)
+            waveform = one.waveform()
         except (OSError, ValueError) as error:
             if refused is None:
                 raise
-            refused(uri, str(error))
+            refused(one.id, str(error))
             continue
-        files.append(uri)
+        waiting.append(one)
         yield waveform
 
 
@@ -176,8 +165,8 @@ def write(rows: Iterable[dict[str, Any]], to: str | Path) -> int:
 def _write_parquet(rows: Iterable[dict[str, Any]], to: str | Path) -> int:
     """Portion by portion, so that no number of rows is too large; the file appears when it is whole."""
     total, writer = 0, None
-    portions = iter(lambda: list(islice(given, _PORTION)), [])
     given = iter(rows)
+    portions = iter(lambda: list(islice(given, _PORTION)), [])
     with storage.open_binary(str(to), "wb") as file:
         for portion in portions:
             table = pa.table({n: _array([_plain(row.get(n)) for row in portion]) for n in _names(portion)})

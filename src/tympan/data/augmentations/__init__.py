@@ -53,6 +53,13 @@ class Augmentation(Component):
             uniform: numbers in [0, 1), `draws` for each example, that alone decide the change.
         """
 
+    def drawn(self, key: "Tensor", seed: int) -> "tuple[Bool[Tensor, 'batch'], Float[Tensor, 'batch draws']]":
+        """Which examples are changed, and the numbers that decide how."""
+        from ..draw import uniform
+
+        u = uniform(key, seed, self.type, 1 + self.draws)
+        return u[:, 0] < self.p, u[:, 1:]
+
     def share(self, key: "Tensor", seed: int) -> "Float[Tensor, 'batch']":
         """What is left of each clip's own target; the rest is that of the next clip of the batch."""
         raise NotImplementedError(f"{self.type} mixes no clips")
@@ -74,11 +81,8 @@ class Augmentation(Component):
         """
         import torch
 
-        from ..draw import uniform
-
-        u = uniform(key, seed, self.type, 1 + self.draws).to(x.device)
-        y, there = self.change(x, real, u[:, 1:], signal)
+        chosen, uniform = self.drawn(key.to(x.device), seed)
+        y, there = self.change(x, real, uniform, signal)
         if self.p == 1:
             return y, there
-        chosen = u[:, 0] < self.p
         return torch.where(chosen[:, None, None], y, x), torch.where(chosen[:, None], there, real)

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ...memory import plain
 from ...signals import Signal
-from ..draw import uniform as draw
 from . import Augmentation, On
-from ._places import begins, plain
+from ._places import begins
 
 MOST = 8
 """The most masks of one augmentation."""
@@ -56,8 +56,8 @@ class Mask(Augmentation):
         signal: Signal,
         ours: bool = False,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        u = draw(key, seed, self.type, 1 + self.draws).to(x.device)
-        return self._covered(x, real, u[:, 1:], signal, u[:, 0] < self.p, ours), real
+        chosen, uniform = self.drawn(key.to(x.device), seed)
+        return self._covered(x, real, uniform, signal, chosen, ours), real
 
     def _covered(
         self, x: Tensor, real: Tensor, uniform: Tensor, signal: Signal, chosen: Bool[Tensor, " batch"], ours: bool

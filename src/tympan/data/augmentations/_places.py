@@ -2,18 +2,9 @@
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.fft import next_fast_len
 from torch import Tensor
 
-
-def plain(x: Tensor) -> bool:
-    """Whether a tensor may be written piece by piece: in the processor's memory, and no gradient is wanted of it."""
-    return x.device.type == "cpu" and not x.requires_grad
-
-
-def fast_length(samples: int) -> int:
-    """The smallest length of a Fourier transform that is quick, from `samples` on, and even."""
-    return 2 * int(next_fast_len(-(-samples // 2), True))  # pyright: ignore[reportArgumentType]
+from ...memory import plain
 
 
 def begins(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, " batch"]:

@@ -5,7 +5,6 @@ A hash of 64 bits (SplitMix64) is cut into four numbers of 16 bits, and a number
 to the bit.
 """
 
-from contextlib import suppress
 from functools import cache
 from typing import Any, no_type_check
 
@@ -59,12 +58,9 @@ def _looked_up(
 
 @cache
 def _kernel() -> Any:
-    from numba import njit
+    from ...kernel import kernel
 
-    compiled = njit(error_model="numpy", nogil=True)(_fill)
-    with suppress(RuntimeError):  # nowhere to keep it
-        compiled.enable_caching()
-    return compiled
+    return kernel()(_fill)
 
 
 @no_type_check

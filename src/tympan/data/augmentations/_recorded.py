@@ -13,8 +13,6 @@ from ...signals import Signal
 from .. import audio, cache, storage
 from . import Augmentation, On
 
-_SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aif", ".aiff")
-
 
 class Recorded(Augmentation):
     """An augmentation of the samples of one clip, in the process that reads it."""
@@ -45,22 +43,35 @@ class Recorded(Augmentation):
         return y, real
 
 
+class Chosen(Recorded):
+    """One for which a random file of a folder is needed."""
+
+    folder: str
+    """Path or URI of a folder with sound files, also in folders below it."""
+
+    def ready(self) -> None:
+        _sounds(self.folder, self.type)
+
+    def chosen(self, uniform: float, sample_rate: int) -> tuple[str, Float[np.ndarray, "samples"]]:
+        """The file that a number in [0, 1) decides, and its sound, which the cache keeps."""
+        files = _sounds(self.folder, self.type)
+        uri = files[int(uniform * len(files))]
+        return uri, cache.decoded(uri, sample_rate, "mean", lambda: audio.read(uri, sample_rate))[0]
+
+
 @lru_cache(maxsize=16)
-def sounds(folder: str, what: str) -> tuple[str, ...]:
+def _sounds(folder: str, what: str) -> tuple[str, ...]:
     """The sound files below a folder, a path or URI, in order.
 
     Raises:
         ValueError: there is no such folder, or no sound in it.
     """
     try:
-        found = tuple(uri for uri in storage.listing(folder) if uri.lower().endswith(_SOUNDS))
+        found = tuple(uri for uri in storage.listing(folder) if uri.lower().endswith(audio.SUFFIXES))
     except FileNotFoundError as error:
         raise ValueError(f"augmentation {what}: there is no folder {folder}; correct `folder`") from error
     if not found:
-        raise ValueError(f"augmentation {what}: {folder} holds no sound ({', '.join(_SOUNDS)}); correct `folder`")
+        raise ValueError(
+            f"augmentation {what}: {folder} holds no sound ({', '.join(audio.SUFFIXES)}); correct `folder`"
+        )
     return found
-
-
-def sound(uri: str, sample_rate: int) -> Float[np.ndarray, "samples"]:
-    """The decoded sound of one of them, kept in the cache."""
-    return cache.decoded(uri, sample_rate, "mean", lambda: audio.read(uri, sample_rate))[0]

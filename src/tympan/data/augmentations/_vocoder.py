@@ -5,17 +5,16 @@ agree within rounding. Importing this imports numba, so import it where it is us
 """
 
 import math
-from contextlib import suppress
 from typing import Any, no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Complex, Float
-from numba import njit
 from torch import Tensor
 from torch.nn import functional
 
-from ._places import plain
+from ...kernel import kernel
+from ...memory import plain
 
 _FRAME = 0.064  # s; long enough for the lowest voices, short enough for consonants
 _OVERLAP = 4  # frames over every sample
@@ -87,6 +86,7 @@ def _vocode(
     return torch.polar(torch.where(there, size, 0.0), phase)
 
 
+@kernel(fastmath=True)
 @no_type_check
 def _turn(given: Any, made: Any, rates: Any) -> None:
     """Interleaved real and imaginary parts; `unit` is the phase so far as a number of size 1."""
@@ -103,6 +103,7 @@ def _turn(given: Any, made: Any, rates: Any) -> None:
             _frame(given[row, first], given[row, first + 1], np.float32(at - first), unit, made[row, k])
 
 
+@kernel(fastmath=True)
 @no_type_check
 def _frame(now: Any, then: Any, between: Any, unit: Any, made: Any) -> None:
     zero, one, nothing = np.float32(0), np.float32(1), np.float32(_NOTHING)
@@ -157,6 +158,7 @@ def _tables(cut: Tensor) -> Float[Tensor, "rows phases taps"]:
     return (taps / taps.sum(2, keepdim=True)).float()
 
 
+@kernel(fastmath=True)
 @no_type_check
 def _interpolate(wide: Any, made: Any, speeds: Any, starts: Any, tables: Any) -> None:
     half = _TAPS // 2
@@ -172,20 +174,10 @@ def _interpolate(wide: Any, made: Any, speeds: Any, starts: Any, tables: Any) ->
                 made[row, k] = _dot(wide[row, place : place + _TAPS], tables[row, int((at - first) * _PHASES)])
 
 
+@kernel(fastmath=True)
 @no_type_check
 def _dot(x: Any, taps: Any) -> Any:
     total = np.float32(0)
     for i in range(_TAPS):
         total += x[i] * taps[i]
     return total
-
-
-def _compile(function: Any) -> Any:
-    compiled = njit(error_model="numpy", nogil=True, fastmath=True)(function)
-    with suppress(RuntimeError):  # nowhere to keep it
-        compiled.enable_caching()
-    return compiled
-
-
-_frame, _dot = _compile(_frame), _compile(_dot)
-_turn, _interpolate = _compile(_turn), _compile(_interpolate)

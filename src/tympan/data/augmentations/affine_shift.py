@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
+from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
 from ._masks import mean
-from ._places import plain
 
 
 class AffineShift(Augmentation):

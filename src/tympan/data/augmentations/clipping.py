@@ -4,29 +4,25 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation, On
+from . import On
+from ._between import Between
 
 
-class Clipping(Augmentation):
+class Clipping(Between):
     """Cut every sample off that is above a level, drawn evenly in decibels below each clip's own peak."""
 
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
+    unit: ClassVar[str] = " dB"
 
     low: float = Field(default=3.0, gt=0, le=60)
     """The least that is cut off, in dB below the peak."""
     high: float = Field(default=20.0, gt=0, le=60)
     """The most, in dB below the peak."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Clipping":
-        if self.low > self.high:
-            raise ValueError(f"clipping.low is {self.low:g} dB, above high, {self.high:g} dB; exchange them")
-        return self
 
     def change(
         self,
@@ -35,7 +31,7 @@ class Clipping(Augmentation):
         uniform: Float[Tensor, "batch 1"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        below = self.low + (self.high - self.low) * uniform[:, :, None]
+        below = self.between(uniform[:, :, None])
         peak = torch.maximum(x.amax((1, 2), keepdim=True), -x.amin((1, 2), keepdim=True))
         most = peak * 10 ** (-below / 20)
         return x.clamp(-most, most), real

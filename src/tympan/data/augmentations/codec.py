@@ -9,6 +9,7 @@ import soxr
 from jaxtyping import Float
 from pydantic import Field
 
+from ._between import Between
 from ._recorded import Recorded
 
 Name = Literal["mp3", "vorbis", "opus", "gsm", "mulaw"]
@@ -24,7 +25,7 @@ _FILES = {
 _BLOCK = 1 << 16  # samples; libsndfile crashes where it is given millions of Vorbis at once
 
 
-class Codec(Recorded):
+class Codec(Recorded, Between):
     """Encode and decode each clip by one of several codecs: MP3, Vorbis and Opus at a compression drawn evenly, or the
     telephone's GSM and μ-law, which leave nothing above 4 kHz.
 
@@ -46,7 +47,7 @@ class Codec(Recorded):
         name = self.codecs[int(uniform[0] * len(self.codecs))]
         rates = _RATES[name]
         rate = next((r for r in rates if r >= sample_rate), rates[-1])
-        level = self.low + (self.high - self.low) * float(uniform[1])
+        level = self.between(float(uniform[1]))
         mono = [_coded(soxr.resample(channel, sample_rate, rate), name, rate, level) for channel in x]
         back = [soxr.resample(channel, rate, sample_rate)[: x.shape[1]] for channel in mono]
         return np.stack([np.pad(channel, (0, x.shape[1] - len(channel))) for channel in back])

@@ -3,14 +3,15 @@
 from typing import ClassVar
 
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation, On
+from . import On
+from ._between import Between
 
 
-class Gain(Augmentation):
+class Gain(Between):
     """Multiply each clip by a gain drawn evenly in decibels.
 
     It comes after a feature's `normalize: peak`, which would undo it. A feature in decibels or logarithms with
@@ -19,17 +20,12 @@ class Gain(Augmentation):
 
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
+    unit: ClassVar[str] = " dB"
 
     low: float = Field(default=-12.0, ge=-120, le=120)
     """The lowest gain, in dB."""
     high: float = Field(default=12.0, ge=-120, le=120)
     """The highest gain, in dB."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Gain":
-        if self.low > self.high:
-            raise ValueError(f"gain.low is {self.low:g} dB, above gain.high, {self.high:g} dB; exchange them")
-        return self
 
     def change(
         self,
@@ -38,5 +34,4 @@ class Gain(Augmentation):
         uniform: Float[Tensor, "batch 1"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        decibels = self.low + (self.high - self.low) * uniform
-        return x * 10 ** (decibels[:, :, None] / 20), real
+        return x * 10 ** (self.between(uniform)[:, :, None] / 20), real

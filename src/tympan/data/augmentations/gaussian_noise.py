@@ -3,15 +3,16 @@
 from typing import ClassVar
 
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation, On
+from . import On
+from ._between import Between
 from ._random import noise
 
 
-class GaussianNoise(Augmentation):
+class GaussianNoise(Between):
     """Add white noise at a signal-to-noise ratio drawn evenly in decibels, or of one deviation whatever the sound.
 
     The ratio is that of the mean squares over the real samples of a clip, all channels together; each channel has
@@ -20,6 +21,7 @@ class GaussianNoise(Augmentation):
 
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 3
+    unit: ClassVar[str] = " dB"
 
     low: float = Field(default=10.0, ge=-60, le=120)
     """The lowest signal-to-noise ratio, in dB."""
@@ -27,12 +29,6 @@ class GaussianNoise(Augmentation):
     """The highest, in dB."""
     deviation: float | None = Field(default=None, gt=0, le=1)
     """The noise's own standard deviation, full scale being 1, instead of a ratio."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "GaussianNoise":
-        if self.low > self.high:
-            raise ValueError(f"gaussian_noise.low is {self.low:g} dB, above high, {self.high:g} dB; exchange them")
-        return self
 
     def change(
         self,
@@ -46,6 +42,6 @@ class GaussianNoise(Augmentation):
         return x + level * white * real[:, None].to(x.dtype), real
 
     def _level(self, x: Tensor, real: Tensor, uniform: Tensor) -> Float[Tensor, "batch 1 1"]:
-        ratio = self.low + (self.high - self.low) * uniform[:, 0]
+        ratio = self.between(uniform[:, 0])
         power = x.square().sum((1, 2)) / (real.sum(1).clamp(min=1) * x.shape[1])
         return (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]

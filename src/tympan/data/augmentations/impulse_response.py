@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import fftconvolve
 
-from ._recorded import Recorded, sound, sounds
+from ._recorded import Chosen
 
 
-class ImpulseResponse(Recorded):
+class ImpulseResponse(Chosen):
     """Convolve each clip with a random file of a folder.
 
     A response begins with its strongest sample, so that nothing is late, and has an energy of 1.
@@ -17,18 +17,10 @@ class ImpulseResponse(Recorded):
 
     draws: ClassVar[int] = 1
 
-    folder: str
-    """Path or URI of a folder with impulse responses, also in folders below it."""
-
-    def ready(self) -> None:
-        sounds(self.folder, "impulse_response")
-
     def disturb(
         self, x: Float[np.ndarray, "channels samples"], uniform: Float[np.ndarray, " draws"], sample_rate: int
     ) -> Float[np.ndarray, "channels samples"]:
-        files = sounds(self.folder, "impulse_response")
-        uri = files[int(uniform[0] * len(files))]
-        response = sound(uri, sample_rate)
+        uri, response = self.chosen(float(uniform[0]), sample_rate)
         response = response[int(np.abs(response).argmax()) :]
         energy = float(np.sqrt(np.square(response, dtype=np.float64).sum()))
         if not energy:

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor
 
+from ...memory import plain
 from ...signals import Signal
-from ..draw import uniform as draw
 from . import Augmentation, On
-from ._places import begins, plain
+from ._places import begins
 
 _MOST = 20
 
@@ -30,8 +30,8 @@ class Mixup(Augmentation):
     """Of the Beta distribution: 1 draws all shares alike, more draws them closer to a half."""
 
     def share(self, key: Int[Tensor, "batch 2"], seed: int) -> Float[Tensor, " batch"]:
-        u = draw(key, seed, self.type, 1 + self.draws)
-        return torch.where(u[:, 0] < self.p, self._share(u[:, 1:]), 1.0)
+        chosen, uniform = self.drawn(key, seed)
+        return torch.where(chosen, self._share(uniform), 1.0)
 
     def change(
         self,

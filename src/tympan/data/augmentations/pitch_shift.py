@@ -4,14 +4,15 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from . import Augmentation, On
+from . import On
+from ._between import Between
 
 
-class PitchShift(Augmentation):
+class PitchShift(Between):
     """Move each clip's pitch by an interval drawn evenly between two, at its own tempo.
 
     A phase vocoder makes it longer or shorter, and it is then read at the speed that brings the length back. Formants
@@ -20,17 +21,12 @@ class PitchShift(Augmentation):
 
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
+    unit: ClassVar[str] = " semitones"
 
     low: float = Field(default=-2.0, ge=-24, le=24)
     """The lowest shift, in semitones."""
     high: float = Field(default=2.0, ge=-24, le=24)
     """The highest, in semitones."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "PitchShift":
-        if self.low > self.high:
-            raise ValueError(f"pitch_shift.low is {self.low:g} semitones, above high, {self.high:g}; exchange them")
-        return self
 
     def change(
         self,
@@ -42,7 +38,7 @@ class PitchShift(Augmentation):
         from ._vocoder import read, stretched
 
         frames, channels = x.shape[2], x.shape[1]
-        ratio = 2 ** ((self.low + (self.high - self.low) * uniform) / 12)
+        ratio = 2 ** (self.between(uniform) / 12)
         ratio = ratio.expand(-1, channels).flatten()
         longest = int(frames * 2 ** (max(self.high, 0.0) / 12)) + 1
         y = stretched(x.flatten(0, 1), 1 / ratio, frames / signal.duration, longest)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import fast_length
+from ._fourier import fast_length
 from ._random import noise
 
 

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
+from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import plain
 from ._random import even
 
 

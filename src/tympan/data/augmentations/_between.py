@@ -1,0 +1,31 @@
+"""Changes of which one number is drawn evenly between two."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from . import Augmentation
+
+
+class Between(Augmentation):
+    """An augmentation with a number that is drawn evenly from `low` to `high`, which may be equal."""
+
+    unit: ClassVar[str] = ""
+    """Of both, as messages write it behind a number."""
+
+    low: float
+    """The lowest."""
+    high: float
+    """The highest."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(
+                f"{self.type}.low is {self.low:g}{self.unit}, above high, {self.high:g}{self.unit}; exchange them"
+            )
+        return self
+
+    def between(self, uniform: Any) -> Any:
+        """The number, or a tensor of them, that numbers in [0, 1) decide."""
+        return self.low + (self.high - self.low) * uniform

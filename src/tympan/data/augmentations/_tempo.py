@@ -1,0 +1,42 @@
+"""Changes that make each clip longer or shorter by a random factor."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ...signals import Signal
+from . import On
+from ._between import Between
+from ._places import begins, moved, put_back
+
+
+class Tempo(Between):
+    """An augmentation by which sound lasts 1/f times as long, f being drawn evenly.
+
+    What no longer fits into the clip is lost at its end; what becomes shorter is padded on the side where the clip is.
+    """
+
+    on: ClassVar[On] = "waveform"
+    draws: ClassVar[int] = 1
+    moves_sound: ClassVar[bool] = True
+
+    @abstractmethod
+    def play(
+        self, x: Float[Tensor, "rows frames"], factor: Float[Tensor, " rows"], sample_rate: float
+    ) -> Float[Tensor, "rows frames"]:
+        """Each row from its beginning, by its own factor, for as many frames."""
+
+    def change(
+        self,
+        x: Float[Tensor, "batch channels frames"],
+        real: Bool[Tensor, "batch frames"],
+        uniform: Float[Tensor, "batch 1"],
+        signal: Signal,
+    ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
+        channels, frames = x.shape[1:]
+        factor = self.between(uniform[:, 0])
+        flat = moved(x, -begins(real)).flatten(0, 1)
+        y = self.play(flat, factor.repeat_interleave(channels), frames / signal.duration)
+        return put_back(y.unflatten(0, (-1, channels)), (real.sum(1) / factor).ceil().long(), real)
