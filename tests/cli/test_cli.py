@@ -117,7 +117,7 @@ def test_train_evaluate_predict_embed(tmp_path: Path) -> None:
     run("embed", folder, sounds, "--out", table)
     rows = pq.read_table(table).to_pylist()
     assert len(rows) == 5
-    assert np.isfinite(rows[0]["embedding"]).all()
+    assert np.isfinite(rows[0]["vector"]).all()
 
 
 def test_prepare_counts_what_is_new_and_fails_beyond_its_budget(

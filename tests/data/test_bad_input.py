@@ -368,7 +368,7 @@ UTTERANCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no ids": (edit("train.csv", "uid,", "utterance,"), r"train\.csv has no column 'uid'; add it, or name one of"),
     "label that no column has": (
         edit("labels.txt", "rating", "raiting"),
-        r"train\.csv has no column 'raiting', which .*labels\.txt lists; correct the list, or add .*; did you mean 'r",
+        r"train\.csv has no column 'raiting', which .*labels\.txt lists; correct that, or add .*; did you mean 'r",
     ),
     "no label": (
         lambda r: (r / "labels.txt").write_text(" \n"),

@@ -219,7 +219,8 @@ def test_labels_are_learned_from_a_speech_folder_with_unknown_cells(tmp_path: Pa
         training={"max_epochs": 1, "batch_size": 4},
     )
     who = made.metrics["out_of_fold"]
-    assert set(who) == {"model", "baseline/majority", "baseline/prior", "baseline/logistic"}
+    baselines = {f"baseline/{name}" for name in ("majority", "prior", "logistic", "mfcc_svm")}
+    assert set(who) == {"model", *baselines, *(f"control/{name}" for name in ("recording", "silence", "speaker"))}
     assert who["model"]["dysarthria"]["auroc"]["n"] == 11  # of 12: one cell is empty
 
 
