@@ -24,7 +24,8 @@ def write(folder: str | Path) -> Path:
     """Write `report/index.html` into a finished run's folder, and the numbers of every plot as CSV beside it.
 
     The page loads nothing: plots and sounds are inside, and so is its style. Names of recordings are shown beside the
-    sounds of the worst answers alone, and names of groups nowhere.
+    sounds of the worst answers alone, and people have codes there and no sound unless the run shows ids; groups are
+    named nowhere.
 
     Raises:
         FileNotFoundError: the folder has no metrics.json.
@@ -74,7 +75,9 @@ def write(folder: str | Path) -> Path:
         },
         curves=saved(_curves(members, _units(metrics))),
         worst=worst,
-        examples=[(one, Markup(one.spectrogram.svg), saved(one.courses)) for one in worst.examples],
+        examples=[
+            (one, Markup(one.spectrogram.svg) if one.spectrogram else "", saved(one.courses)) for one in worst.examples
+        ],
         data={"parts": list(data), "rows": facts.parts(data)} if data else None,
         spread=saved(spread.draw({name: own.get("spread", {}) for name, own in data.items()})),
         splits=facts.splits(members),
