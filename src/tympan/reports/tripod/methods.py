@@ -69,12 +69,11 @@ def counts(told: Told) -> list[str]:
     ]
     heads = ["part", "label", f"{told.group}s", "of these with it", "recordings", "of these with it", "unknown"]
     found = [f"What is known in each part{told.several}:", *([grid(heads, rows)] if rows else [])]
-    others = [
-        f"- {part}: {counted(own['recordings'], 'recording')} of {counted(own['groups'], told.group)}; {output}: {words}."
-        for part, own in told.parts.items()
-        for output, words in own["known"].items()
-        if output not in own["labels"]
-    ]
+    others = []
+    for part, of in told.parts.items():
+        size = f"{counted(of['recordings'], 'recording')} of {counted(of['groups'], told.group)}"
+        known = {output: words for output, words in of["known"].items() if output not in of["labels"]}
+        others += [f"- {part}: {size}; {output}: {words}." for output, words in known.items()]
     return [*found, "\n".join(others)]
 
 
