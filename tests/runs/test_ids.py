@@ -2,7 +2,6 @@
 
 import csv
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from corpora.speech_folder import SPEAKERS, fabricate
-from runs_helpers import run_of, trained
+from runs_helpers import clinic, run_of
 from tympan.data import Source
 from tympan.reports import terminal
 from tympan.runs import ids
@@ -22,21 +21,6 @@ OWN = {"split.json", "ids.csv", "predictions.parquet"}
 """What is the researcher's own, and so names recordings as they are."""
 UIDS = [f"clinic-{name}-{take}" for names in SPEAKERS.values() for name in names for take in range(2)]
 NAMES = re.compile("|".join([*UIDS, *(rf"\b{name}\b" for names in SPEAKERS.values() for name in names)]))
-
-
-def clinic(tmp_path: Path, **sections: Any) -> Result:
-    """A tiny run on the clinical layout."""
-    data = {"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))}
-    few: dict[str, Any] = {
-        "data": data,
-        "split": {"validation": "none"},
-        "target": {"type": "binary", "labels": ["dysarthria"]},
-        "training": {"max_steps": 1, "batch_size": 4},
-        "logging": {"worst_examples": 2, "tensorboard": True},
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return trained(tmp_path, **{**few, **sections})
 
 
 def table(folder: Path) -> dict[str, str]:
