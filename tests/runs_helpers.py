@@ -1,6 +1,7 @@
 """Small runs for tests."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from rich.console import Console
 from ruamel.yaml import YAML
 
+from corpora.speech_folder import fabricate
 from tympan.runs import trainer
 from tympan.runs.configuration import load
 from tympan.runs.run import Run
@@ -45,6 +47,21 @@ def run_of(tmp_path: Path, **sections: Any) -> Run:
 def trained(tmp_path: Path, **sections: Any) -> Result:
     """What training it left."""
     return train(run_of(tmp_path, **sections), console=Console(quiet=True))
+
+
+def clinic(tmp_path: Path, **sections: Any) -> Result:
+    """What training a tiny run on six speakers with a label leaves; sections are replaced or added."""
+    data = {"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))}
+    few: dict[str, Any] = {
+        "data": data,
+        "split": {"validation": "none"},
+        "target": {"type": "binary", "labels": ["dysarthria"]},
+        "training": {"max_steps": 1, "batch_size": 4},
+        "logging": {"worst_examples": 2, "tensorboard": True},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return trained(tmp_path, **{**few, **sections})
 
 
 def log(result: Result) -> list[dict[str, float]]:

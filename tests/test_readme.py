@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from tympan.cli import app
 from tympan.data import audio
+from tympan.runs.configuration import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,6 +44,7 @@ def corpora(root: Path) -> None:
     rng = np.random.default_rng(0)
     for name, header, cell in (
         ("clinic", "als,bulbar", lambda n: f"{n % 2},{'' if n == 3 else n % 2}"),
+        ("hospital", "als,bulbar", lambda n: f"{n % 2},{n % 2}"),
         ("digits", "digit", lambda n: str(n % 10)),
     ):
         for part, speakers in (("train", range(12)), ("test", range(12, 16))):
@@ -50,7 +52,7 @@ def corpora(root: Path) -> None:
             for n in speakers:
                 for take in range(3):
                     uid = f"{name}-{n}-{take}"
-                    lines.append(f"{uid},s{n},{cell(n + take if name == 'digits' else n)}")
+                    lines.append(f"{uid},{name}-{n},{cell(n + take if name == 'digits' else n)}")
                     folder = root / name / "recordings" / uid
                     folder.mkdir(parents=True)
                     audio.write(folder / "waveform.wav", rng.normal(0, 0.1, 4000), 8000)
@@ -72,7 +74,9 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for command in COMMANDS:
         words = [re.sub(r"\bRUN\b", run, word) for word in shlex.split(command)[1:]]
         if words[0] in ("train", "check", "generate"):
-            words += SHORT[Path(words[1]).stem] if words[0] != "generate" else []
+            given = {word.partition("=")[0] for word in words}
+            short = SHORT[Path(words[1]).stem] if words[0] != "generate" else []
+            words += [word for word in short if word.partition("=")[0] not in given]
         if words[0] == "sweep":  # the last of an option given twice counts
             words += [*SHORT[Path(words[1]).stem], "model.capacity=tiny", "--trials", "2"]
         with warnings.catch_warnings():
@@ -96,6 +100,12 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     out = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
     assert "diameter [m]" in out.stdout
+
+
+def test_the_configuration_of_a_clinician_is_one(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(re.findall(r"```yaml\n(.*?)```", README, re.S)[0])
+    run = load(tmp_path / "run.yaml")
+    assert run.clinical and run.hides_ids
 
 
 def test_the_tree_is_the_tree() -> None:

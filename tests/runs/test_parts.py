@@ -46,6 +46,9 @@ def test_labels_are_counted_and_unknown_ones_are_said(tmp_path: Path) -> None:
     told = parts.describe(prepared_of(tmp_path, **sections))
     assert told["train"]["known"] == {"dysarthria": "4 positive, 4 negative"}
     assert told["test"]["groups"] == 2 and told["test"]["spread"]["dysarthria"]["counts"] == [2, 2]
+    counted = {"recordings": 8, "groups": 4, "positive": 4, "positive_groups": 2, "unknown": 0}
+    assert told["train"]["labels"] == {"dysarthria": counted}
+    assert told["validation"].pop("labels") == {"dysarthria": dict.fromkeys(counted, 0)}
     assert told["validation"] == {"recordings": 0, "groups": 0, "seconds": 0, "known": {"dysarthria": "nothing known"},
                                   "spread": {"dysarthria": {"space": "binary", "unit": "", "counts": [0, 0],
                                                             "names": ["absent", "present"]}}}  # fmt: skip

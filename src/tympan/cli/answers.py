@@ -28,6 +28,10 @@ def predict(
     from ..serving.artifact import Artifact
 
     artifact = Artifact.load(run, trust or (), device)
+    if artifact.config.provenance.get("clinical"):
+        from ..reports.clinical import NO_DEVICE
+
+        typer.echo(NO_DEVICE, err=True)
     pictured = Pictures(artifact, out) if out and picture else None
     _answers(partial(answer, seen=pictured), artifact, sounds, out)
 

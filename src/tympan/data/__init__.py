@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float, Int
 
+_PEOPLE = ("subject", "speaker", "participant", "patient", "listener", "singer", "person")
+
 Values = Mapping[str, Any]
 """What is known of an example by name: a number, a text, or an array `(frames,)`; NaN or a missing name is unknown."""
 
@@ -156,6 +158,12 @@ class Source(Component):
         """The kinds of group over which an interval is drawn, and by the first of which figures of signals are averaged
         before they are averaged over the corpus: `(listener, song)`; by default the group that a split keeps whole."""
         return (self.group,) if self.group else ()
+
+    @property
+    def of_people(self) -> bool:
+        """Whether recordings are of people, whom reports name by codes; by default by what their groups are called."""
+        kinds = {*self.clusters, *((self.group,) if self.group else ())}
+        return any(word in kind.lower() for kind in kinds for word in _PEOPLE)
 
     @property
     def sounding(self) -> bool:

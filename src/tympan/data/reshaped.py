@@ -138,6 +138,10 @@ class Reshaped(Source):
         return self.data.clusters
 
     @property
+    def of_people(self) -> bool:
+        return self.data.of_people
+
+    @property
     def own_ratios(self) -> tuple[float, float, float] | None:
         return self.data.own_ratios
 

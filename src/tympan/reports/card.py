@@ -38,12 +38,12 @@ def card(
     names = [output for o in config.outputs.values() for output in o.target.outputs]
     sections = [
         f"# {config.provenance.get('run', 'A tympan model')}",
-        f"Measures {', '.join(f'**{_plain(name)}**' for name in names)} from sound. "
+        f"Measures {', '.join(f'**{plain(name)}**' for name in names)} from sound. "
         f"Trained with tympan {config.tympan}.",
         "## What it takes\n\n" + _takes(artifact),
         "## What it answers\n\n" + _answers(artifact),
         "## How it was trained\n\n" + _trained(artifact, configuration, notes),
-        "## Results\n\n" + _results(metrics),
+        "## Results\n\n" + results(metrics),
         *(["## Labels at a fixed threshold\n\n" + _judged(judged, group)] if judged else []),
         "## Limits\n\n" + _limits(configuration, metrics),
         "## How to use it\n\n" + (use or _USE),
@@ -103,13 +103,13 @@ def _answers(artifact: Artifact) -> str:
         often = f"{target.rate:g} times a second" if target.rate else "once per recording"
         for name in target.outputs:
             detail = ", ".join(target.signal(1.0).channels) if target.space == "class" else target.unit[name]
-            lines.append(f"| {_plain(name)} | {what} | {_plain(detail) or '-'} | {often} |")
+            lines.append(f"| {plain(name)} | {what} | {plain(detail) or '-'} | {often} |")
     made = kept(artifact.config.provenance)
     lines += [""] * bool(made)
     for label, decision in made.items():
         lines.append(
-            f"- `{_plain(label)} (decision)` is 1 from a probability of {decision.threshold:.4g} on, and "
-            f"`{_plain(label)} (calibrated)` is the corrected probability ({decision.source})."
+            f"- `{plain(label)} (decision)` is 1 from a probability of {decision.threshold:.4g} on, and "
+            f"`{plain(label)} (calibrated)` is the corrected probability ({decision.source})."
         )
     return "\n".join(lines)
 
@@ -130,7 +130,8 @@ def _trained(artifact: Artifact, configuration: Mapping[str, Any], notes: Sequen
     return "\n".join([*lines, *(f"- {note}" for note in notes)])
 
 
-def _results(metrics: Mapping[str, Scores]) -> str:
+def results(metrics: Mapping[str, Scores]) -> str:
+    """The figures of every part as Markdown tables with headings of the third level, that of the headline first."""
     if not metrics:
         return "It was not evaluated."
     blocks = []
@@ -148,12 +149,12 @@ def _results(metrics: Mapping[str, Scores]) -> str:
                 if output in scores[who]
             ]
             count = f"{main['n']} recordings in {groups_of(main)}"
-            table = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
-            said = [verdict(scores, output).sentence] * (split == part) + list(map(_plain, marks(scores, output)))
+            table = "\n".join(f"| {' | '.join(map(plain, row))} |" for row in rows)
+            said = [verdict(scores, output).sentence] * (split == part) + list(map(plain, marks(scores, output)))
             own, _, corpus = split.replace("_", " ").partition("/")
-            whole = f"### {_plain(output)}: {own} part{f' of {_plain(corpus)}' * bool(corpus)}, {count}"
+            whole = f"### {plain(output)}: {own} part{f' of {plain(corpus)}' * bool(corpus)}, {count}"
             blocks.append("\n\n".join([whole, table, *said]))
-    ruled = [(_plain(ruling.sentence), ruling.suspect) for ruling in suspects.rulings(metrics[part])]
+    ruled = [(plain(ruling.sentence), ruling.suspect) for ruling in suspects.rulings(metrics[part])]
     blocks += [f"**{sentence}**" if suspect else sentence for sentence, suspect in ruled]
     words = "; ".join(
         f"{m}: {meaning(m)}" for m in dict.fromkeys(m for ms in shown(metrics[part]).values() for m in ms)
@@ -169,7 +170,7 @@ def _judged(judged: Mapping[str, Any], group: str) -> str:
     blocks = [clinical.NO_DEVICE]
     for table in clinical.tables(judged, group):
         rows = [table.heads, ["---"] * len(table.heads), *table.rows]
-        lines = "\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows)
+        lines = "\n".join(f"| {' | '.join(map(plain, row))} |" for row in rows)
         blocks.append(f"### {table.title[:1].upper()}{table.title[1:]}\n\n{lines}")
     return "\n\n".join(blocks)
 
@@ -191,7 +192,7 @@ def _limits(configuration: Mapping[str, Any], metrics: Mapping[str, Scores]) -> 
     lines += [
         "- Every sound gets an answer, also silence and noise: it cannot say that it does not know.",
         "- An interval tells how much the figure depends on which groups were drawn, and nothing of systematic error.",
-        "- It is not a medical device, and not for diagnosis or for decisions about a person.",
+        f"- {clinical.NO_DEVICE}",
     ]
     return "\n".join(lines)
 
@@ -205,6 +206,6 @@ def _value(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that leaves a Markdown table whole."""
     return text.replace("|", "\\|").replace("\n", " ")

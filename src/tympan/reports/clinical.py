@@ -6,8 +6,8 @@ from typing import Any
 
 from .table import cell, headline_part
 
-NO_DEVICE = "This is not a medical device: it is for research, and not for diagnosis or for decisions about a person."
-"""What stands on every page, card and terminal that tells of labels."""
+NO_DEVICE = "This is a research tool, not a medical device; it is not for diagnosis, nor for decisions about a person."
+"""What stands on every page, card and terminal that tells of labels, and beside every answer about a person."""
 _HEADS = {
     "auroc": "AUROC",
     "average_precision": "average precision",

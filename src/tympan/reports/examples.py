@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ class Worst:
     id: str
     heard: str
     """How long the sound is, and of what."""
-    sound: str
-    """A `data:` URI of the sound, FLAC, which browsers play and which is half as large as wav."""
-    file: str
-    """The wav file, from the report's folder."""
     answers: list[str]
-    spectrogram: Plot
     courses: list[Plot]
+    sound: str = ""
+    """A `data:` URI of the sound, FLAC, which browsers play and which is half as large as wav; nothing of people."""
+    file: str = ""
+    """The wav file, from the report's folder."""
+    spectrogram: Plot | None = None
+    """None where there is no sound: what was said can be made of it again."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Section:
     examples: list[Worst]
     left_out: int
     """Sounds that are in the run's folder and not on the page."""
+    hidden: bool = False
+    """Whether recordings have codes for names, and no sound."""
 
 
 def collect(folder: Path, members: Sequence[Path]) -> Section:
@@ -74,36 +77,41 @@ def collect(folder: Path, members: Sequence[Path]) -> Section:
         for number, (id, answers) in enumerate(list(cards.items())[:_MOST], 1)
     ]
     part = next(iter(told.values()))["part"] if told else ""
-    return Section("out-of-fold" if any("fold-" in m.name for m in told) else PARTS.get(part, part), drawn,
-                   max(len(cards) - _MOST, 0))  # fmt: skip
+    part = "out-of-fold" if any("fold-" in m.name for m in told) else PARTS.get(part, part)
+    return Section(part, drawn, max(len(cards) - _MOST, 0), any(_hidden(one) for one in told.values()))
 
 
 def _card(
     folder: Path, name: str, id: str, answers: Sequence[tuple[int, dict[str, Any], Path]], told: Mapping[str, Any]
 ) -> Worst:
     _, first, member = answers[0]
-    path = member / "worst" / first["sound"]
+    whole, path = told["sounds"][first["sound"]], member / "worst" / first["sound"]
+    drawn = [(shape.one if answer["space"] == "shape" else sound.course)(name, answer) for _, answer, _ in answers]
+    title = ", ".join(f"{_ordinal(rank)} for {answer['output']}" for rank, answer, _ in answers)
+    card = Worst(title, id, f"{whole['seconds']:.4g} s", [_words(a) for _, a, _ in answers], [p for p in drawn if p])
+    if _hidden(told):
+        return card
     try:
         waveform, rate = soundfile.read(path, dtype="int16", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ValueError(f"{path}: cannot be read ({error}); evaluate the run again") from error
     encoded = io.BytesIO()
     soundfile.write(encoded, waveform, rate, format="FLAC", subtype="PCM_16")
-    clip, whole = len(waveform) / rate, told["sounds"][first["sound"]]
+    clip = len(waveform) / rate
     start = f", from {whole['start']:.4g} s on" if whole["start"] else ""
     seconds = whole["seconds"]
     heard = f"{clip:.4g} s{start}" if clip >= seconds - 1e-3 else f"the first {clip:.4g} of {seconds:.4g} s"
-    drawn = [(shape.one if answer["space"] == "shape" else sound.course)(name, answer) for _, answer, _ in answers]
-    return Worst(
-        title=", ".join(f"{_ordinal(rank)} for {answer['output']}" for rank, answer, _ in answers),
-        id=id,
+    return replace(
+        card,
         heard=heard,
         sound="data:audio/flac;base64," + base64.b64encode(encoded.getvalue()).decode(),
         file=f"../{path.relative_to(folder).as_posix()}",
-        answers=[_words(answer) for _, answer, _ in answers],
         spectrogram=sound.spectrogram(name, waveform.mean(1) / 32768, int(rate)),
-        courses=[plot for plot in drawn if plot],
     )
+
+
+def _hidden(told: Mapping[str, Any]) -> bool:
+    return told.get("hidden", False)  # runs evaluated before ids were hidden say nothing of it
 
 
 def _ordinal(rank: int) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import storage
-from . import clinical, examples, facts, figures, suspects
+from . import clinical, examples, facts, figures, suspects, tripod
 from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
 
@@ -21,10 +21,12 @@ _BESIDE = ("group", "beside")
 
 
 def write(folder: str | Path) -> Path:
-    """Write `report/index.html` into a finished run's folder, and the numbers of every plot as CSV beside it.
+    """Write `report/index.html` into a finished run's folder, and the numbers of every plot as CSV beside it; of labels
+    or classes of people also `tripod.md`, to which the page leads.
 
     The page loads nothing: plots and sounds are inside, and so is its style. Names of recordings are shown beside the
-    sounds of the worst answers alone, and names of groups nowhere.
+    sounds of the worst answers alone, and people have codes there and no sound unless the run shows ids; groups are
+    named nowhere.
 
     Raises:
         FileNotFoundError: the folder has no metrics.json.
@@ -67,14 +69,17 @@ def write(folder: str | Path) -> Path:
         ],
         clinical=clinical.tables(judged_labels, group),
         suspects=suspects.rulings(metrics[part]) if part else [],
-        no_device=clinical.NO_DEVICE,
+        no_device=clinical.NO_DEVICE if judged_labels or summary.get("clinical") else "",
+        tripod=tripod.FILE if summary.get("clinical") else "",
         group=group,
         predictions={
             o: saved(plots) for o, plots in _predictions(folder / "predictions.parquet", part, pitches).items()
         },
         curves=saved(_curves(members, _units(metrics))),
         worst=worst,
-        examples=[(one, Markup(one.spectrogram.svg), saved(one.courses)) for one in worst.examples],
+        examples=[
+            (one, Markup(one.spectrogram.svg) if one.spectrogram else "", saved(one.courses)) for one in worst.examples
+        ],
         data={"parts": list(data), "rows": facts.parts(data)} if data else None,
         spread=saved(spread.draw({name: own.get("spread", {}) for name, own in data.items()})),
         splits=facts.splits(members),
@@ -86,6 +91,7 @@ def write(folder: str | Path) -> Path:
         configuration=facts.text(folder / "run.yaml"),
     )
     storage.write_text(report / "index.html", page)
+    tripod.write(folder)
     return report / "index.html"
 
 

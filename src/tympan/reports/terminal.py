@@ -35,8 +35,8 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
 
 def render_judged(folder: str | Path, console: Console) -> None:
     """Print what a run's clinical.json holds, if it has one: one figure a line, since there are many."""
-    judged = facts.json_of(Path(folder) / "clinical.json")
-    group = facts.json_of(Path(folder) / "summary.json").get("group", "group")
+    judged, summary = (facts.json_of(Path(folder) / name) for name in ("clinical.json", "summary.json"))
+    group = summary.get("group", "group")
     for told in clinical.tables(judged, group):
         table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
         table.title = Text(told.title, style="bold")
@@ -47,7 +47,7 @@ def render_judged(folder: str | Path, console: Console) -> None:
             table.add_row(head, *(Text(row[i]) for row in told.rows))
         console.print(table)
         console.print()
-    if judged:
+    if judged or summary.get("clinical"):
         console.print(Text(clinical.NO_DEVICE))
 
 

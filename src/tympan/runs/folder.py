@@ -127,6 +127,7 @@ def summarise(
         "clips_per_second": round(float(np.mean([t.clips_per_second for t in trained])), 1),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
         "data": data,
+        "clinical": run.clinical,
         "group": run.split.kinds(run.data)[0] or "recording",
         "begun_with": None if first.taken is None else str(first.taken),
         "artifact": artifact,

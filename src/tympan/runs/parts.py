@@ -1,7 +1,7 @@
 """What the parts of a run's data hold: recordings, groups, seconds of sound, and what is known of each output."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -53,12 +53,14 @@ def count_labels(run: Run, parts: Mapping[str, Sequence[int]]) -> dict[str, dict
 
 
 def describe(prepared: Prepared) -> dict[str, dict[str, Any]]:
-    """What the training, validation and test part hold: as `count` gives it, and their `seconds` of sound, `None` where
-    that would cost requests; of local recordings the headers are read."""
+    """What the training, validation and test part hold: as `count` gives it, the `labels` of each as `count_labels`
+    does, and their `seconds` of sound, `None` where that would cost requests; the headers of local ones are read."""
     found = count(prepared.run, vars(prepared.parts))
+    labels = count_labels(prepared.run, vars(prepared.parts))
     for part, indices in vars(prepared.parts).items():
         lengths = [prepared.source.seconds(i) for i in indices]
         known = [length for length in lengths if length is not None]
+        found[part]["labels"] = {label: asdict(own[part]) for label, own in labels.items()}
         found[part]["seconds"] = round(sum(known), 3) if len(known) == len(lengths) else None
     return found
 

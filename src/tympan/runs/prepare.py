@@ -104,7 +104,11 @@ class Prepared:
             features=run.features,
             model=run.model,
             outputs=run.outputs,
-            provenance={"run": run.name, "seed": run.seed, "data": _portable(run.data), **provenance},
+            provenance={
+                **{"run": run.name, "seed": run.seed, "data": _portable(run.data)},
+                **({"clinical": True} if run.clinical else {}),
+                **provenance,
+            },
         )
         return Artifact(config, pipeline)
 

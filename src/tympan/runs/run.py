@@ -131,6 +131,16 @@ class Run(Section):
         )
 
     @property
+    def hides_ids(self) -> bool:
+        """Whether recordings have codes instead of their ids in what is shown of the run, and no sound."""
+        return self.data.of_people and not self.logging.show_ids
+
+    @property
+    def clinical(self) -> bool:
+        """Whether it tells labels or classes of people."""
+        return self.data.of_people and any(o.target.space in ("binary", "class") for o in self.outputs.values())
+
+    @property
     def elsewhere(self) -> list[str]:
         """The dotted paths of components outside tympan that the run names, and so its user trusts."""
 

@@ -132,6 +132,9 @@ class Logging(Section):
     """Give the resolved configuration to the trackers."""
     worst_examples: int = Field(default=3, ge=0)
     """How many of the worst answers for each output the report plays; 0 leaves all sound out of it."""
+    show_ids: bool = False
+    """Name recordings of people, and play them, in the report; else they have codes there, which ids.csv in the run's
+    folder explains, and no sound. Of other sources everything is shown anyway."""
 
     @property
     def wandb_mode(self) -> Literal["off", "offline", "online"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from ..acoustics import radial
 from ..data import Example, audio, storage
 from ..reports.table import headline_part
+from . import ids
 from .evaluate import Evaluation
 from .prepare import Prepared
 from .said import Said
@@ -25,7 +26,8 @@ def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation
     They are of the test part if it was evaluated, else of validation: for every output the `count` with the largest
     error, which is the mean over known frames of `|answer - truth|` for a quantity, of `|p - y|` for a label, and of
     1 - the probability of the true class for a class; of an outline it is the share of the area that is not in common,
-    1 - intersection / union. What an earlier evaluation left is taken away.
+    1 - intersection / union. What an earlier evaluation left is taken away. Recordings of people have codes for ids,
+    and no sound of them is written, unless the run shows ids.
 
     Args:
         count: recordings for each output; with 0 nothing is written.
@@ -40,6 +42,7 @@ def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation
     here.mkdir(parents=True, exist_ok=True)
     source = prepared.source
     place = {source.describe(i).id: i for i in getattr(prepared.parts, part)}
+    hidden, codes = prepared.run.hides_ids, ids.codes(folder, prepared.run)
     sounds: dict[str, dict[str, Any]] = {}
     names: dict[str, str] = {}
     for answer in found:
@@ -48,11 +51,12 @@ def write(folder: Path, prepared: Prepared, evaluations: Mapping[str, Evaluation
             names[id] = name = f"{len(names) + 1}.wav"
             example = _heard(prepared, place[id])
             whole = example.waveform.shape[1] / source.sample_rate
-            samples = round(LONGEST * source.sample_rate)
-            audio.write(here / name, _fair(example.waveform[:, :samples]), source.sample_rate, "PCM_16")
-            sounds[name] = {"id": id, "start": example.start, "seconds": whole}
+            if not hidden:
+                samples = round(LONGEST * source.sample_rate)
+                audio.write(here / name, _fair(example.waveform[:, :samples]), source.sample_rate, "PCM_16")
+            sounds[name] = {"id": codes[id] if hidden else id, "start": example.start, "seconds": whole}
         answer["sound"] = names[id]
-    told = {"part": part, "sounds": sounds, "answers": found}
+    told = {"part": part, "hidden": hidden, "sounds": sounds, "answers": found}
     storage.write_text(here / "worst.json", json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
 
 

@@ -31,10 +31,17 @@ class Manifest(Recordings):
     """The column that says train, validation (val) or test; empty where a split is to be drawn."""
     value_units: dict[str, str] = {}
     """The unit of each value by its name, where it has one."""
+    people: bool | None = None
+    """Whether the recordings are of people, whose ids and voices a report does not show unless `logging.show_ids` says
+    so; by default it is so where the group column is called subject, speaker, participant, patient or the like."""
 
     @property
     def group(self) -> str | None:
         return self.group_column
+
+    @property
+    def of_people(self) -> bool:
+        return super().of_people if self.people is None else self.people
 
     @property
     def units(self) -> dict[str, str]:

@@ -116,6 +116,10 @@ class Mixture(Dataset):
         return tuple(kind for kind in first if all(kind in other for other in others))
 
     @property
+    def of_people(self) -> bool:
+        return any(source.of_people for source in self.sources.values())
+
+    @property
     def units(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for corpus, source in self.sources.items():

@@ -13,6 +13,7 @@ from pyarrow import parquet
 from .. import cache, kac_drumset, storage
 from ..dataset_folder import GROUP, METADATA, OWN, read_about
 from ..recordings import Recording, Recordings
+from ..synthesizers import Synthesizer
 
 
 class Recorded(Recordings):
@@ -44,6 +45,11 @@ class Recorded(Recordings):
     @property
     def clusters(self) -> tuple[str, ...]:
         return tuple(self.about["clusters"]) if "clusters" in self.about else super().clusters
+
+    @property
+    def of_people(self) -> bool:
+        made = self.about.get("source", {}).get("type") in Synthesizer.names()
+        return not made and super().of_people
 
     @property
     def own_features(self) -> Mapping[str, Any] | None:

@@ -67,6 +67,10 @@ class SpeechFolder(Recordings):
         return self.group_column
 
     @property
+    def of_people(self) -> bool:
+        return True
+
+    @property
     def place(self) -> str:
         """The folder itself, which is the study's."""
         return storage.join(self.root, self.study) if self.study else self.root

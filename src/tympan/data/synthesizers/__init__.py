@@ -73,6 +73,10 @@ class Synthesizer(Source):
     def group(self) -> str:
         return next(iter(self.groups(0)))
 
+    @property
+    def of_people(self) -> bool:
+        return False
+
     def __len__(self) -> int:
         return self.size
 
