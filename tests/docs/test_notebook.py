@@ -23,7 +23,10 @@ def executed(folder: Path, monkeypatch: pytest.MonkeyPatch, parameters: str = ""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     (first,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     first.source = f"{STRICT}{first.source}\n{parameters}"
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    # ipykernel itself warns when it is shut down.
+    notebook.cells.append(nbformat.v4.new_code_cell("warnings.simplefilter('ignore')"))
+    place = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=600, resources=place, record_timing=False).execute()
     return notebook
 
 
@@ -37,12 +40,8 @@ def figures(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())["test"]
 
 
-@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_the_notebook_runs_and_says_what_is_so(whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    notebook = executed(folder, monkeypatch, "" if whole else "speakers, epochs = 32, 1")
-
+def check(notebook: nbformat.NotebookNode, folder: Path, whole: bool) -> None:
+    """That it says what is so; only the whole corpus has figures that are certain."""
     assert "clinic.json: the configuration is sound" in printed(notebook, "%run -m tympan check")
     own, (elsewhere,) = figures(folder / "run"), (folder / "run" / "evaluations").iterdir()
     assert elsewhere.name.startswith("elsewhere-")
@@ -50,9 +49,9 @@ def test_the_notebook_runs_and_says_what_is_so(whole: bool, tmp_path: Path, monk
         for scores in (own, figures(elsewhere)):
             figure = scores["model"][label]["auroc"]
             assert figure["low"] <= figure["value"] <= figure["high"]
-            assert not whole or figure["value"] >= (0.95 if scores is own else 0.7), label
+            assert not whole or figure["value"] >= (0.95 if scores is own else 0.8), label
         for control in ("recording", "silence", "speaker"):
-            assert not whole or own[f"control/{control}"][label]["auroc"]["value"] < 0.8, label
+            assert not whole or own[f"control/{control}"][label]["auroc"]["value"] < 0.85, label
     speakers = set(json.loads((folder / "run" / "split.json").read_text())["test"]["group_names"])
     for layer, width in (("ft", 16), ("st", 32)):
         rows = parquet.read_table(folder / f"{layer}.parquet").to_pylist()
@@ -61,6 +60,13 @@ def test_the_notebook_runs_and_says_what_is_so(whole: bool, tmp_path: Path, monk
     assert "breathy" in printed(notebook, "recording = ") and "slow" in printed(notebook, "routine.predict")
     pictures = [o for cell in notebook.cells for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
     assert len(pictures) == 2
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_notebook_runs_and_says_what_is_so(whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    check(executed(folder, monkeypatch, "" if whole else "speakers, epochs = 32, 1"), folder, whole)
 
 
 def test_what_is_kept_is_small_and_without_a_trace_of_this_machine() -> None:
