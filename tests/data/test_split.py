@@ -138,6 +138,23 @@ class Rated(Listed):
         return self.rated[self.listed[index][0]]
 
 
+def test_several_labels_are_alike_in_parts_of_any_size():
+    """A large part misses more of everything, and yet must not take all who have several labels."""
+    rng = np.random.default_rng(0)
+    listed, rated = [], {}
+    for speaker in range(200):
+        listed += [(f"{speaker:03d}-{take}", f"s{speaker:03d}", None, None) for take in range(2)]
+        labels = {name: float(rng.random() < 0.4) for name in "abcd"}
+        rated |= {f"{speaker:03d}-{take}": labels for take in range(2)}
+    every = Rated.model_construct(listed=listed, rated=rated, by="subject")
+    for seed in range(5):
+        parts = split(every, Split(ratios=(0.7, 0.1, 0.2), stratify=tuple("abcd")), seed)
+        for name in "abcd":
+            whole = np.mean([known[name] for known in rated.values()])
+            for part in (parts.train, parts.validation, parts.test):
+                assert np.mean([every.values(i)[name] for i in part]) == pytest.approx(whole, abs=0.1)
+
+
 def test_several_labels_are_alike_in_every_fold_at_once():
     rng = np.random.default_rng(0)
     listed, rated = [], {}

@@ -2,6 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tympan.data.synthesizers.voice import LABELS, Voice, _glottis
 
@@ -65,6 +70,7 @@ def test_syllables_come_at_their_rate_and_noise_fills_what_breath_does():
         "size": 1,
         "sample_rate": RATE,
         "noise": -90.0,
+        "stress": 0.0,
         "jitters": ((0.01, 0.01),) * 2,
         "tremors": ((0.0, 0.0),) * 2,
     }
@@ -74,3 +80,28 @@ def test_syllables_come_at_their_rate_and_noise_fills_what_breath_does():
         power = np.abs(np.fft.rfft(voices[0].waveform[0] * np.hanning(RATE)))[300:4000] ** 2
         floors.append(10 * np.log10(np.median(power) / power.mean()))
     assert floors[1] > floors[0] + 5
+
+
+def test_the_level_and_the_noise_of_the_room_are_as_drawn():
+    options = {"size": 1, "sample_rate": RATE, "duration": 2.0}
+    for level, noise in ((-40.0, -15.0), (-25.0, -30.0)):
+        loud, still = (Voice(level=level, noise=n, **options)[0].waveform[0].astype(float) for n in (noise, -200.0))
+        assert 20 * np.log10(still.std()) == pytest.approx(level, abs=0.01)
+        assert 20 * np.log10((loud - still).std() / still.std()) == pytest.approx(noise, abs=0.2)
+
+
+def test_level_peak_and_quiet_frames_tell_no_label():
+    """What the control of recordings hears of a file; a fixed peak and room told rough and slow by 0.95."""
+    voices = Voice(size=400, sample_rate=RATE, duration=2.0)
+    facts, labels = [], []
+    for i in range(voices.size):
+        example = voices[i]
+        x = example.waveform[0].astype(float)
+        frames = 10 * np.log10(np.square(x).reshape(-1, 400).mean(1))
+        facts.append([10 * np.log10(np.square(x).mean()), 20 * np.log10(np.abs(x).max()), np.quantile(frames, 0.05)])
+        labels.append([example.values[label] for label in LABELS])
+    speakers = np.arange(voices.size) // voices.recordings_per_speaker
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    for name, y in zip(LABELS, np.array(labels).T, strict=True):
+        answers = cross_val_predict(model, facts, y, groups=speakers, cv=GroupKFold(5), method="decision_function")
+        assert roc_auc_score(y, answers) < 0.8, name

@@ -114,6 +114,34 @@ def test_binary_cross_entropy_equals_its_formula(pairs, weight):
 
 @few
 @given(
+    st.lists(st.tuples(st.floats(-8, 8), st.booleans()), min_size=1, max_size=12),
+    st.sampled_from([0.0, 0.5, 2.0, 5.0]),
+    st.sampled_from([1.0, 3.0]),
+)
+def test_focal_loss_equals_the_formula_of_its_authors(pairs, gamma, weight):
+    """-alpha (1 - p)^gamma log p, where p is the probability of what is true (Lin et al. 2017, equation 5)."""
+    x, y = np.array(pairs, np.float64).T
+    p = np.where(y == 1, 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x)))
+    expected = np.mean(np.where(y == 1, weight, 1.0) * -((1 - p) ** gamma) * np.log(p))
+    as_tensor = [torch.tensor(v, dtype=torch.float32)[None, None] for v in (x, y)]
+    value = Loss.model_validate({"type": "bce", "focal": gamma, "positive_weights": [weight]})(*as_tensor)
+    assert value.item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    if gamma == 0:
+        assert value.equal(Loss.model_validate({"type": "bce", "positive_weights": [weight]})(*as_tensor))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_focal_loss_has_a_gradient_where_the_answer_is_certain_and_none_of_what_is_unknown(gamma):
+    x = torch.tensor([[[200.0], [-200.0], [200.0], [1.0]]], requires_grad=True)
+    y = torch.tensor([[[1.0], [0.0], [0.0], [float("nan")]]])
+    loss = Loss.model_validate({"type": "bce", "focal": gamma})(x, y)
+    (slope,) = torch.autograd.grad(loss, x)
+    assert loss.item() == pytest.approx(200 / 3, rel=1e-5), "a certain mistake counts as without"
+    assert slope.ravel().tolist() == pytest.approx([0.0, 0.0, 1 / 3, 0.0], abs=1e-3)
+
+
+@few
+@given(
     st.lists(st.tuples(numbers, numbers, numbers, st.integers(0, 2)), min_size=1, max_size=12),
     st.sampled_from([0.0, 0.1]),
     st.sampled_from([None, (0.5, 1.0, 3.0)]),

@@ -157,13 +157,14 @@ def _sizes(kind: str | None, names: list[str], shares: Sequence[float]) -> list[
 def _deal(weights: Float[np.ndarray, "groups classes"], sizes: list[int]) -> list[int]:
     """Put groups one by one where their classes are missing most: Sechidis et al. 2011, for groups, of given sizes.
 
-    Each class counts by its shares; the squared distance from the wanted shares is what is kept small.
+    Each class counts by its shares, and what is missing as a part of what is wanted: a large part, which misses more of
+    everything, would else take all that have several labels.
     """
     share = weights / np.maximum(weights.sum(0), 1)
     missing = np.outer(np.array(sizes) / sum(sizes), np.ones(share.shape[1]))
     left, parts = list(sizes), [0] * len(share)
     for group in np.argsort(-(share**2).sum(1), kind="stable"):  # the rarest and the largest first
-        gain = [missing[p] @ share[group] if left[p] else -np.inf for p in range(len(sizes))]
+        gain = [missing[p] @ share[group] / sizes[p] if left[p] else -np.inf for p in range(len(sizes))]
         part = int(np.argmax(gain))
         parts[group], left[part] = part, left[part] - 1
         missing[part] -= share[group]

@@ -1,5 +1,6 @@
 """Voices of made-up speakers, by source and filter, whose roughness, breath, tremor and rate are known."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ class Voice(Synthesizer):
     draws a vowel and measures of its own from the ranges of its speaker's labels. `rough` voices have much jitter (the
     deviation of periods, %) and shimmer (that of amplitudes, dB), `breathy` ones a low ratio `hnr` of harmonics to
     noise (dB), `tremulous` ones a deep tremor (semitones, at `tremor_rate` Hz), and `slow` ones few syllables a second
-    (`rate`). Age, sex, level and the noise of the room say nothing of the labels.
+    (`rate`). Age and sex say nothing of the labels, and neither do the recording's level and the noise of its room; how
+    loud each syllable is (`stress`) hides what a label makes of peaks and pauses.
     """
 
     recordings_per_speaker: int = Field(default=4, ge=1)
@@ -43,7 +45,7 @@ class Voice(Synthesizer):
     """Pitch of men (Hz), or [low, high]; women's is 1.75 times as high."""
     jitters: tuple[Positive, Positive] = ((0.1, 0.5), (1.5, 4.0))
     """Deviation of periods in per cent, without and with the label rough."""
-    shimmers: tuple[Positive, Positive] = ((0.1, 0.4), (1.0, 2.5))
+    shimmers: tuple[Positive, Positive] = ((0.1, 0.4), (0.6, 1.5))
     """Deviation of the amplitudes of periods in dB, without and with the label rough."""
     hnrs: tuple[Range, Range] = ((22.0, 30.0), (4.0, 12.0))
     """Harmonics to noise in dB, without and with the label breathy."""
@@ -53,15 +55,17 @@ class Voice(Synthesizer):
     """The rate of the tremor (Hz)."""
     syllables: tuple[Positive, Positive] = ((4.0, 5.5), (1.8, 2.8))
     """Syllables a second, without and with the label slow."""
-    noise: Range = (-65.0, -50.0)
-    """The noise of the room in dB, full scale being 0."""
-    level: Range = (-12.0, -1.0)
-    """The largest magnitude in dB."""
+    stress: Range = (0.0, 5.0)
+    """Deviation of the loudness of syllables in dB."""
+    noise: Range = (-40.0, -15.0)
+    """The noise of the room in dB below the voice, which is a negative number."""
+    level: Range = (-45.0, -22.0)
+    """The level (root mean square) of the voice in dB of full scale, by the gain of the recording."""
 
     @property
     def units(self) -> dict[str, str]:
         return {"f0": "Hz", "jitter": "%", "shimmer": "dB", "hnr": "dB", "tremor": "semitones", "tremor_rate": "Hz",
-                "rate": "Hz", "level": "dB", "noise": "dB", "age": "years"}  # fmt: skip
+                "rate": "Hz", "stress": "dB", "noise": "dB", "level": "dB", "age": "years"}  # fmt: skip
 
     @property
     def label_groups(self) -> tuple[tuple[str, ...], ...]:
@@ -86,7 +90,8 @@ class Voice(Synthesizer):
         told["tremor"] = draw(rng, self.tremors[labels["tremulous"]])
         told["tremor_rate"] = draw(rng, self.tremor_rate)
         told["rate"] = draw(rng, self.syllables[labels["slow"]])
-        told["noise"], told["level"] = draw(rng, self.noise), draw(rng, self.level)
+        for name, given in (("stress", self.stress), ("noise", self.noise), ("level", self.level)):
+            told[name] = draw(rng, given)
         return told
 
     def sound(self, rng: np.random.Generator, parameters: Values) -> Float[np.ndarray, "samples"]:
@@ -101,26 +106,30 @@ class Voice(Synthesizer):
                 r = np.exp(-np.pi * width / rate)
                 a = [1.0, -2 * r * np.cos(2 * np.pi * frequency / rate), r * r]
                 y = lfilter([sum(a)], a, y)
-        t = np.arange(n) / rate
-        syllable = (t * parameters["rate"] + rng.random()) % 1.0
-        y = y * (0.05 + 0.95 * np.sin(np.pi * syllable) ** 2)
-        y = y / np.abs(y).max() * 10 ** (parameters["level"] / 20)
-        return (y + rng.standard_normal(n) * 10 ** (parameters["noise"] / 20)).clip(-1, 1).astype(np.float32)
+        syllable = np.arange(n) / rate * parameters["rate"] + rng.random()
+        loud = 10 ** (parameters["stress"] * rng.standard_normal(int(syllable[-1]) + 1) / 20)
+        y = y * loud[syllable.astype(int)] * (0.05 + 0.95 * np.sin(np.pi * syllable) ** 2)
+        room = rng.standard_normal(n) * 10 ** (parameters["noise"] / 20)
+        gain = 10 ** (parameters["level"] / 20)
+        return (gain * (y / y.std() + room)).clip(-1, 1).astype(np.float32)
 
 
 def _glottis(
     rng: np.random.Generator, parameters: Values, samples: int, rate: float
 ) -> tuple[Float[np.ndarray, " samples"], Float[np.ndarray, " samples"]]:
     """The derivative of the flow, period by period, and where the glottis is open."""
-    flow, opened = np.zeros(samples), np.zeros(samples)
-    phase, at = 2 * np.pi * rng.random(), 0.0
+    phase, at = 2 * math.pi * rng.random(), 0.0
+    starts, periods = [], []
+    turn = 2 * math.pi * parameters["tremor_rate"] / rate
     while at < samples:
-        bend = parameters["tremor"] * np.sin(2 * np.pi * parameters["tremor_rate"] * at / rate + phase)
+        bend = parameters["tremor"] * math.sin(turn * at + phase)
         period = rate / (parameters["f0"] * 2 ** (bend / 12)) * (1 + parameters["jitter"] / 100 * rng.standard_normal())
-        loud = 10 ** (parameters["shimmer"] * rng.standard_normal() / 20)
-        first, last = int(np.ceil(at)), min(int(np.ceil(at + _OPEN * period)), samples)
-        x = (np.arange(first, last) - at) / (_OPEN * period)  # flow grows as x², and falls as x³
-        flow[first:last] = loud * (2 * x - 3 * x * x)
-        opened[first:last] = 1.0
-        at += max(period, 2.0)
-    return flow, opened
+        starts.append(at)
+        periods.append(max(period, 2.0))
+        at += periods[-1]
+    loud = 10 ** (parameters["shimmer"] * rng.standard_normal(len(starts)) / 20)
+    n = np.arange(samples)
+    own = np.searchsorted(starts, n, side="right") - 1  # the period of each sample
+    x = (n - np.array(starts)[own]) / (_OPEN * np.array(periods)[own])  # flow grows as x², and falls as x³
+    opened = x < 1
+    return np.where(opened, loud[own] * (2 * x - 3 * x * x), 0.0), opened.astype(np.float64)
