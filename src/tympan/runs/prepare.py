@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..component import did_you_mean
-from ..data import Example, Source, Values
+from ..data import Example, Source, Values, copies, storage
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..head import Head
+from ..models import Model
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
 from ..representation import place_seed
@@ -92,9 +93,8 @@ class Prepared:
         run = self.run
         for augmentation in run.augmentations:
             augmentation.ready()
-        return Pipeline(
-            self.source.audio, self.source.padding, run.features, run.model, run.outputs, run.augmentations, run.seed
-        )
+        audio, model = self.source.audio, _brought(run.model)
+        return Pipeline(audio, self.source.padding, run.features, model, run.outputs, run.augmentations, run.seed)
 
     def artifact(self, pipeline: Pipeline, **provenance: Any) -> Artifact:
         """The pipeline with all that it needs to answer by itself."""
@@ -107,6 +107,15 @@ class Prepared:
             provenance={"run": run.name, "seed": run.seed, "data": _portable(run.data), **provenance},
         )
         return Artifact(config, pipeline)
+
+
+def _brought(model: Model) -> Model:
+    """The model with a local path in place of the URI of weights that it, or one that it is made of, begins with."""
+    own: dict[str, Any] = {name: _brought(value) for name, value in model if isinstance(value, Model)}
+    weights = getattr(model, "weights", None)
+    if isinstance(weights, str) and storage.elsewhere(weights):
+        own["weights"] = str(copies.here(weights))
+    return model.model_copy(update=own) if own else model
 
 
 def _portable(source: Source) -> dict[str, Any]:
