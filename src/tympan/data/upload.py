@@ -51,7 +51,7 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
         raise FileNotFoundError(f"{folder}: is no folder, and nothing was sent; name a run's folder")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(storage.ASIDE)]
     there, manifest = _there(to), _manifest(storage.join(to, MANIFEST))
-    sent, size = 0, 0
+    sent, was, size = 0, 0, 0
     try:
         for done, path in enumerate(files):
             name = path.relative_to(folder).as_posix()
@@ -64,6 +64,8 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
                 if not _whole(told, sums, None) and _bytes(uri) != sums["sha256"]:
                     raise OSError(f"{uri} differs from {path} after it was sent; send it again")
                 sent, size, there[name] = sent + 1, size + sums["size"], told
+            else:
+                was += 1
             version = _version(there[name])
             manifest[name] = {"size": sums["size"], "sha256": sums["sha256"], "version": version}
             if progress:
@@ -71,7 +73,7 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
     finally:  # what has come whole is not sent again, also where a part of it did not
         if manifest:
             storage.write_text(storage.join(to, MANIFEST), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-    return Sent(to, sent, len(manifest) - sent, size)
+    return Sent(to, sent, was, size)
 
 
 def check_bucket(to: str) -> str:

@@ -40,8 +40,8 @@ _ELSEWHERE = {
     "pooling_mode": "is an option: tympan embed --pooling",
     "trained_mdl_path": "is an argument of evaluate and embed",
     "project_name": "is taken from the environment, as are credentials",
-    "cloud": "nothing leaves the machine unless it is told to",
-    "cloud_dir": "nothing leaves the machine unless it is told to",
+    "cloud": "is checkpoint.upload, gs://BUCKET/CLOUD_DIR: nothing leaves the machine without it",
+    "cloud_dir": "is part of checkpoint.upload",
     "lib": "soundfile decodes, and PyAV what it cannot",
     "shared_dense": "is head.shared_dense, the width of that layer",
     "val_size": "is split.validation, a share of the speakers",
@@ -97,6 +97,8 @@ def imported(text: str) -> str:
         _put(config, "data.root", storage.join(f"gs://{bucket}", root) if bucket else root)
     else:
         notes.append("data.root is missing: the folder of recordings (--prefix)")
+    if given.get("cloud") and (bucket := given.get("bucket_name")):
+        _put(config, "checkpoint.upload", storage.join(f"gs://{bucket}", str(given.get("cloud_dir") or "")))
     config["target"] = config.get("target", {"type": "binary"})
     NaipAudio.model_validate(audio)
     config["audio"] = audio

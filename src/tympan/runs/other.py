@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import load as load_pickled
@@ -182,5 +183,6 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
     artifact = prepared.artifact(pipeline.eval(), id=Path(weights).stem)
     found = evaluate(prepared, artifact, ("test",), run.training.batch_size)
     made = folders.make(run)
-    storage.write_text(made / "run.yaml", dump(prepared.run))
-    return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made
+    with folders.sent(run, made, Console(stderr=True)):
+        storage.write_text(made / "run.yaml", dump(prepared.run))
+        return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made
