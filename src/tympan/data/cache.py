@@ -75,7 +75,7 @@ def asked_once() -> Iterator[None]:
     if SHARED in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="tympan-") as place:
+    with tempfile.TemporaryDirectory(prefix="tympan-", ignore_cleanup_errors=True) as place:
         os.environ[SHARED] = place
         try:
             yield

@@ -77,6 +77,11 @@ class Prepared:
         return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes, shares)
 
     @property
+    def first(self) -> int:
+        """How many clips the first step waits for: its own batches, and one more that the Trainer takes with them."""
+        return (self.run.training.accumulate_grad_batches + 1) * self.run.training.batch_size
+
+    @property
     def collate(self) -> Collate:
         """Clips -> a batch."""
         audio = self.source.audio
@@ -168,8 +173,16 @@ def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
         head = _grouped(output.head, run.data.label_groups, target)
         outputs[name] = output.model_copy(update={"target": target, "loss": loss, "head": head})
-    features = standardization.fit(run, parts.train) if hear else standardization.assumed(run.features)
-    return Prepared(run.model_copy(update={"features": features}).with_outputs(outputs), parts)
+    run = run.with_outputs(outputs)
+
+    def begins() -> list[int]:
+        """The recordings that the first step hears."""
+        ready = Prepared(run, parts)
+        clips = ready.clips("train", 1, shuffle=True)
+        return sorted({clips.at(place)[1] for place in range(min(ready.first, len(clips)))})
+
+    features = standardization.fit(run, parts.train, begins) if hear else standardization.assumed(run.features)
+    return Prepared(run.model_copy(update={"features": features}), parts)
 
 
 def _grouped(head: Head, groups: Sequence[tuple[str, ...]], target: Target) -> Head:
