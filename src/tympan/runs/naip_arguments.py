@@ -42,7 +42,6 @@ _ELSEWHERE = {
     "project_name": "is taken from the environment, as are credentials",
     "cloud": "is checkpoint.upload, gs://BUCKET/CLOUD_DIR: nothing leaves the machine without it",
     "cloud_dir": "is part of checkpoint.upload",
-    "lib": "soundfile decodes, and PyAV what it cannot",
     "shared_dense": "is head.shared_dense, the width of that layer",
     "val_size": "is split.validation, a share of the speakers",
     "bucket_name": "is part of data.root",
@@ -84,12 +83,15 @@ def imported(text: str) -> str:
             _put(config, _FIELDS[name], value)
         elif (word := _AUDIO.get(name, name)) in NaipAudio.model_fields:
             audio[word] = value
+        elif name == "lib":
+            audio |= {"decoder": "soundfile"} if value else {}
+            notes.append("lib: soundfile decodes, as librosa does by it; without lib, PyAV decodes what it cannot")
         elif name in ("optim", "loss", "scheduler"):
             _choose(config, name, str(value).lower())
         elif name in _ELSEWHERE:
             notes.append(f"{name}: {_ELSEWHERE[name]}")
         else:
-            known = [*_FIELDS, *_AUDIO, *NaipAudio.model_fields, *_ELSEWHERE, "optim", "loss", "scheduler"]
+            known = [*_FIELDS, *_AUDIO, *NaipAudio.model_fields, *_ELSEWHERE, "lib", "optim", "loss", "scheduler"]
             raise ValueError(f"mayo-timm has no argument {name!r}{did_you_mean(name, known)}")
     if "prefix" in given:
         bucket = given.get("bucket_name")

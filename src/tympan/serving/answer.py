@@ -146,7 +146,7 @@ def _waveforms(
     length = None if whole else listening.samples / listening.sample_rate
     for uri in recordings(inputs):
         try:
-            waveform = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)
+            waveform = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length, listening.decoder)
             check_channels(len(waveform), listening.audio, uri)
         except (OSError, ValueError) as error:
             if refused is None:
