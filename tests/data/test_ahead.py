@@ -72,7 +72,7 @@ def test_workers_ask_nothing_that_another_has_asked(tmp_path, faulty_s3):  # noq
         loader = iter(torch.utils.data.DataLoader(clips, 2, num_workers=2, prefetch_factor=1))
         for _ in range(10):  # two epochs: where they meet, two workers may want one file at once
             next(loader)
-        until(lambda: proxy.count(r"\.wav", "HEAD") >= 8)
+        until(lambda: proxy.count(r"\.wav", "GET") >= 8)
         asked = len(proxy.asked)
         assert len(list(loader)) == 10
     assert len(proxy.asked) == asked

@@ -8,7 +8,7 @@ import typer
 
 from .about import doctor, list_components, schema
 from .answers import embed, orchestrate, predict
-from .fetching import fetch
+from .fetching import fetch, upload
 from .sounds import generate, prepare, transform
 from .training import check, compare, evaluate, import_naip, resume, sweep, train
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
     *(resume, evaluate, compare, predict, embed, orchestrate),
-    *(generate, transform, fetch, prepare, check, sweep),
+    *(generate, transform, fetch, upload, prepare, check, sweep),
     *(import_naip, doctor, schema),
 ):
     app.command()(command)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .arguments import Device, Other, Out, Sounds, Trained, Trust
+from .arguments import Device, Named, Other, Out, Sounds, Trained, Trust
 
 Layer = Literal["pt", "ft", "st"]
 Pooling = Literal["mean", "max", "sum"]
@@ -65,8 +65,16 @@ def embed(
     sounds: Annotated[
         list[str] | None, typer.Argument(help="Sound files, folders or URIs; by default the run's own data.")
     ] = None,
-    out: Annotated[str, typer.Option("--out", "-o", help="Where to: .parquet, .jsonl or .csv.")] = "embeddings.parquet",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Where to: .parquet, .jsonl or .csv; by default embeddings.parquet, of --data in a folder.",
+        ),
+    ] = None,
     data: Other = None,
+    dataset: Named = None,
     layer: Annotated[
         Layer, typer.Option(help="pt: the backbone; ft: the first dense layer; st: the shared one.")
     ] = "pt",
@@ -80,13 +88,17 @@ def embed(
 
     if sounds and data:
         raise ValueError("--data: names recordings, and so do the files given; leave one of them out")
+    if dataset and not data:
+        raise ValueError("--dataset: names the data of --data; without that, leave it out")
     artifact = Artifact.load(run, trust or (), device)
     given: Any = sounds
+    into = ""
     if not sounds:
-        from ..runs.other import named_recordings
+        from ..runs.other import named, named_recordings
 
         given = named_recordings(run, data)
-    _answers(partial(answer, layer=layer, pooling=pooling), artifact, given, out)
+        into = f"{named(data, dataset)}/" if data else ""
+    _answers(partial(answer, layer=layer, pooling=pooling), artifact, given, out or f"{into}embeddings.parquet")
 
 
 def orchestrate(

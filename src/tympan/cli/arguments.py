@@ -1,17 +1,17 @@
 """What several commands share: their arguments, and progress for people."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..device import Name
 
-Config = Annotated[Path, typer.Argument(help="A run's configuration, YAML or JSON.")]
+Config = Annotated[str, typer.Argument(help="A run's configuration, YAML or JSON; a path or URI.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="section.field=value, as many as needed.")]
-Trained = Annotated[str, typer.Argument(help="A run's folder, or an artifact's.")]
+Trained = Annotated[str, typer.Argument(help="A run's folder, or an artifact's; a path or URI.")]
 Other = Annotated[str | None, typer.Option("--data", help="Another folder or table, of the kind of the run's data.")]
+Named = Annotated[str | None, typer.Option("--dataset", help="How --data is called in outputs; by default its folder.")]
 Sounds = Annotated[list[str], typer.Argument(help="Sound files, folders or URIs.")]
 Trust = Annotated[
     list[str] | None, typer.Option(help="Dotted path of a component outside tympan that may be imported.")

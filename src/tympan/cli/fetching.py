@@ -1,4 +1,4 @@
-"""The command that downloads: fetch."""
+"""Commands that bring and send: fetch, upload."""
 
 from contextlib import ExitStack
 from typing import Annotated
@@ -28,3 +28,20 @@ def fetch(
 
         folder = fetch_official(name, out or name, replace=replace, progress=progress)
     typer.echo(str(folder))
+
+
+def upload(
+    run: Annotated[str, typer.Argument(help="A run's folder on this machine.")],
+    to: Annotated[
+        str, typer.Argument(help="The folder of a bucket to copy it into: gs://bucket/runs, s3://bucket/runs.")
+    ],
+) -> None:
+    """Copy a run into a bucket, each file compared with what came; one that is there whole is not sent again."""
+    from ..data import storage
+    from ..data.upload import send
+
+    folder = storage.local_path(run)
+    with Progress("upload") as progress:
+        copy = send(folder, storage.join(to, folder.name), progress)
+    typer.echo(f"{copy.sent} files ({copy.size:,} bytes) were sent, {copy.there} were there", err=True)
+    typer.echo(copy.uri)

@@ -1,6 +1,5 @@
 """Commands that make data: generate, transform, prepare."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,7 +11,7 @@ Layout = Literal["pmemo2019", "hku956"]
 
 
 def generate(
-    config: Annotated[Path, typer.Argument(help="A run's configuration, one of `data` alone, or an official name.")],
+    config: Annotated[str, typer.Argument(help="A run's configuration, one of `data` alone, or an official name.")],
     out: Annotated[str, typer.Argument(help="The folder to fill.")],
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,

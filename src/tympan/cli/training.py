@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .arguments import Config, Device, Other, Overrides, Progress, Trust
+from .arguments import Config, Device, Named, Other, Overrides, Progress, Trust
 
 if TYPE_CHECKING:
     from ..runs.train import Result
@@ -47,7 +47,7 @@ def sweep(
     from ..runs.sweep import Sweep
     from ..runs.trials import sweep as search
 
-    plan = Sweep(config, space, tuple(overrides or ()), out, trials, method, seed, retries)
+    plan = Sweep(Path(config), space, tuple(overrides or ()), out, trials, method, seed, retries)
     if plan.space.unread:
         typer.echo(
             f"{space}: {', '.join(plan.space.unread)}: for an agent of Weights & Biases, not read here", err=True
@@ -85,10 +85,11 @@ def _tell(result: "Result") -> None:
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A run's folder; with --weights a configuration.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, a path or URI; with --weights a configuration.")],
     overrides: Overrides = None,
     test: Annotated[bool, typer.Option("--test", help="Hear the test part too, where `test: false` left it.")] = False,
     data: Other = None,
+    dataset: Named = None,
     weights: Annotated[
         str | None, typer.Option(help="Bare weights, .safetensors or .pth, which the configuration describes.")
     ] = None,
@@ -97,21 +98,24 @@ def evaluate(
     """Score a run's artifact again, on its own validation and test parts or on other data; or bare weights."""
     from rich.console import Console
 
+    from ..data import copies
     from ..reports import terminal
     from ..runs import other
     from ..runs.again import evaluate_again
     from ..runs.configuration import load
 
+    if dataset and not data:
+        raise ValueError("--dataset: names the data of --data; without that, leave it out")
     if (data and (weights or test)) or (overrides and not weights):
         raise ValueError("--data: goes with a run alone; --weights and section.field=value with a configuration")
     if weights:
         metrics, folder = other.evaluate_weights(load(run, overrides or ()), weights, device=device)
     elif data:
-        metrics, folder = other.evaluate_on(run, data, device=device)
+        metrics, folder = other.evaluate_on(run, data, dataset=dataset, device=device)
     else:
         metrics, folder = evaluate_again(run, test=test, device=device), run
     terminal.render(metrics, Console())
-    terminal.render_judged(folder, Console())
+    terminal.render_judged(copies.here(folder), Console())
     typer.echo(str(folder))
 
 
@@ -123,11 +127,12 @@ def compare(
     """Say which runs are better than the first: paired differences on the recordings that both have answered."""
     from rich.console import Console
 
+    from ..data import storage
     from ..reports import comparison, comparison_page
     from ..runs.compare import compare as compare_runs
 
     made = compare_runs(runs, trust or ())
-    page = comparison_page.write(made, Path(out) if out else Path(runs[0]) / "report" / "comparison.html")
+    page = comparison_page.write(made, out or storage.join(runs[0], "report", "comparison.html"))
     comparison.render(made, Console())
     typer.echo(str(page))
 
@@ -158,5 +163,7 @@ def import_naip(
 
     text = " ".join(arguments)
     if len(arguments) == 1 and Path(text).suffix == ".json":
-        text = Path(text).read_text(encoding="utf-8")
+        from ..data import storage
+
+        text = storage.read_text(text)
     typer.echo(imported(text), nl=False)

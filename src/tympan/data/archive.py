@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cache, storage
+from . import storage, writers
 from .archive_list import Reader, refused
 from .client import fault
 
@@ -150,7 +150,7 @@ def _beside(out: Path) -> Iterator[Path]:
     """A new folder on the same disk; nothing is left of it, nor of those whose writers died."""
     out.parent.mkdir(parents=True, exist_ok=True)
     for left in out.parent.glob(f"{storage.ASIDE}*{UNPACKED}"):
-        if cache.abandoned(left):
+        if writers.gone(left):
             shutil.rmtree(left, ignore_errors=True)
     aside = out.with_name(f"{storage.ASIDE}{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}{UNPACKED}")
     aside.mkdir()

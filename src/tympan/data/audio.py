@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped
 
 from . import cache, decode, storage
 from .decode import RATES, Sound, opened
+from .decoders import Decoder
 
 MAX_DECODED_BYTES = 2 << 30
 """The most memory (bytes) that one read may take as float32, so that a small file cannot fill it."""
@@ -46,14 +47,14 @@ class Info:
         return self.samples / self.sample_rate
 
 
-def info(uri: str | Path) -> Info:
+def info(uri: str | Path, decoder: Decoder = "auto") -> Info:
     """Rate, channels and length of a recording, without decoding where its header tells.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: it is empty, no sound, truncated, or its header cannot be true.
     """
-    with opened(cache.local(uri), str(uri)) as sound:
+    with opened(cache.local(uri), str(uri), decoder) as sound:
         found = Info(sound.sample_rate, sound.channels, sound.count())
     if found.samples == 0:
         raise ValueError(f"{uri} holds no sound (0 samples); record it again")
@@ -77,6 +78,7 @@ def read(
     channels: Mix = "mean",
     start: float = 0.0,
     duration: float | None = None,
+    decoder: Decoder = "auto",
 ) -> Float[np.ndarray, "channels samples"]:
     """Decode a recording, or a part of it: float32, nominally within -1 and 1.
 
@@ -87,6 +89,7 @@ def read(
         channels: the mean or the sum of them, the first, or all.
         start: seconds.
         duration: seconds; to the end by default, and fewer near the end.
+        decoder: what decodes.
 
     Raises:
         FileNotFoundError: there is none.
@@ -94,7 +97,7 @@ def read(
     """
     if not (0 <= start < math.inf) or (duration is not None and not 0 < duration < math.inf):
         raise ValueError(f"{uri} from {start} s for {duration} s: start may not be negative, duration is positive")
-    with opened(cache.local(uri), str(uri)) as sound:
+    with opened(cache.local(uri), str(uri), decoder) as sound:
         rate = sample_rate or sound.sample_rate
         first = round(start * rate)
         last = None if duration is None else first + max(round(duration * rate), 1)

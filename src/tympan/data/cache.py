@@ -3,13 +3,10 @@
 import errno
 import hashlib
 import json
-import mmap
 import os
-import re
 import shutil
-import socket
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -18,22 +15,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from . import storage
+from . import arrays, once, storage, writers
 from .client import call, fault, split
 
 FORMAT = 1
 """Of what `decoded` and `made` keep; another number makes everything again."""
 VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "Last-Modified", "updated", "created", "mtime")
 """By what file systems tell the versions of a file apart."""
-STALE = 86400.0
-"""Seconds after which a half-written file of another machine has no writer any more."""
 SHARED = "TYMPAN_VERSIONS"
 """The environment variable that names the folder with the versions of remote files that processes share."""
-
-_HEADER = re.compile(rb"\x93NUMPY\x01\0v\0\{'descr': '<f4', 'fortran_order': False, 'shape': \((\d+), (\d+)\), \} *\n")
-"""The 128 bytes that numpy writes before a float32 array with two dimensions."""
-_WRITER = re.compile(r"(.+)-(\d+)-[0-9a-f]+")
-"""The machine and the process in the name of what is written aside."""
 
 _known: dict[str, tuple[int | None, str]] = {}
 _swept: set[tuple[int, Path]] = set()
@@ -58,13 +48,14 @@ def local(uri: str | Path) -> Path:
     path, size = _place(uri)
     if not _whole(path, size):
         with room(uri, path, size or 0) as written:
-            call(uri, lambda client, remote: _fetch(client, remote, written, size))
+            _fetch(uri, written, size)
     return path
 
 
 def held(uri: str | Path) -> bool:
     """Whether `local` has nothing to fetch."""
-    return not storage.is_remote(uri) or _whole(*_place(uri))
+    new = split(uri)[0] in ("gs", "s3") and not _seen(uri).is_file()
+    return not storage.is_remote(uri) or (not new and _whole(*_place(uri)))
 
 
 def read_bytes(uri: str | Path) -> bytes:
@@ -84,7 +75,7 @@ def asked_once() -> Iterator[None]:
     if SHARED in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="tympan-") as place:
+    with tempfile.TemporaryDirectory(prefix="tympan-", ignore_cleanup_errors=True) as place:
         os.environ[SHARED] = place
         try:
             yield
@@ -106,14 +97,12 @@ def decoded(
         OSError: there is no room for it; or as `local` does.
     """
     path = folder() / "decoded" / f"{_version(uri)[1]}-{sample_rate}-{channels}-{FORMAT}.npy"
-    found = _mapped(path)
+    found = arrays.mapped(path)
     if found is None:
         sound = np.ascontiguousarray(read(), np.float32)
-        # Not by np.save, which loses the last bytes on a full disk without an error.
-        with room(uri, path, sound.nbytes) as written, written.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(sound))
-            file.write(sound.data)
-        found = _mapped(path)
+        with room(uri, path, sound.nbytes) as written:
+            arrays.write(written, sound)
+        found = arrays.mapped(path)
     if found is None:
         raise OSError(f"{path} cannot be read back; set TYMPAN_CACHE to a folder on another disk")
     return found
@@ -148,52 +137,84 @@ def _version(uri: str | Path) -> tuple[int | None, str]:
         version = f"{path}\n{found.st_size}\n{found.st_mtime_ns}\n{found.st_ctime_ns}"
         return found.st_size, hashlib.sha256(version.encode()).hexdigest()[:32]
     known = _known.get(str(uri))
-    if known is None:
-        place = Path(os.environ.get(SHARED, ""), hashlib.sha256(str(uri).encode()).hexdigest())
-        shared = SHARED in os.environ and protocol != "memory"
-        if shared and place.is_file():
-            size, name = json.loads(place.read_bytes())
-            known = size, name
-        else:
-            info = storage.info(uri)
-            version = [protocol, path, info.get("size"), *(info[name] for name in VERSIONS if name in info)]
-            known = info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
-            if shared:
-                with storage.aside(place) as written:
-                    written.write_text(json.dumps(known))
-        if protocol != "memory":  # which costs nothing to ask
-            _known[str(uri)] = known
+    if known is not None:
+        return known
+    shared = Path(os.environ[SHARED], _key(uri)) if SHARED in os.environ and protocol != "memory" else None
+    if shared and shared.is_file():
+        size, name = json.loads(shared.read_bytes())
+        return size, name
+    known = _of_bucket(uri) if protocol in ("gs", "s3") else _told(uri, storage.info(uri))
+    if shared:  # where it is looked up again: memory would grow with the corpus
+        with storage.aside(shared) as written:
+            written.write_text(json.dumps(known))
+    elif protocol != "memory":  # which costs nothing to ask
+        _known[str(uri)] = known
     return known
+
+
+def _of_bucket(uri: str | Path) -> tuple[int | None, str]:
+    """As `_version`; a file that was never seen here is fetched at once, and its version comes with its bytes."""
+    seen = _seen(uri)
+    if seen.is_file():
+        return _told(uri, once.info(uri))
+    came = folder() / "files" / f"{seen.name}-{os.getpid()}-{threading.get_ident()}"
+    try:
+        with room(uri, came, 0) as written:
+            known = _told(uri, once.get(uri, written))
+    except OSError as error:
+        if error.errno not in storage.FULL:
+            raise
+        return _told(uri, once.info(uri))  # whose size is told where there is no room for it
+    came.replace(_kept(uri, known[1]))
+    seen.parent.mkdir(parents=True, exist_ok=True)
+    seen.touch()
+    return known
+
+
+def _told(uri: str | Path, info: dict[str, Any]) -> tuple[int | None, str]:
+    """Size and name of a version, from what a server says of the file."""
+    of = once.version(info) if split(uri)[0] in ("gs", "s3") else [info[name] for name in VERSIONS if name in info]
+    version = [*split(uri), info.get("size"), *of]
+    return info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
+
+
+def _key(uri: str | Path) -> str:
+    return hashlib.sha256(str(uri).encode()).hexdigest()
+
+
+def _seen(uri: str | Path) -> Path:
+    """The mark that some version of a file was fetched."""
+    return folder() / "seen" / _key(uri)[:32]
 
 
 def _place(uri: str | Path) -> tuple[Path, int | None]:
     """Where a remote file is kept, and its size (bytes) where that is known."""
     size, name = _version(uri)
-    return folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}", size
+    return _kept(uri, name), size
+
+
+def _kept(uri: str | Path, name: str) -> Path:
+    return folder() / "files" / f"{name}{PurePosixPath(str(uri).partition('?')[0]).suffix[:16]}"
 
 
 def _whole(path: Path, size: int | None) -> bool:
     return path.is_file() and size in (None, path.stat().st_size)
 
 
-def _fetch(client: Any, remote: str, written: Path, size: int | None) -> None:
-    client.get_file(remote, str(written))
-    if size not in (None, written.stat().st_size):
-        raise ConnectionError(f"{written.stat().st_size} bytes came instead of {size}")
+def _fetch(uri: str | Path, written: Path, size: int | None) -> None:
+    def check() -> None:
+        if size not in (None, written.stat().st_size):
+            raise ConnectionError(f"{written.stat().st_size} bytes came instead of {size}")
 
+    def whole(client: Any, remote: str) -> None:
+        client.get_file(remote, str(written))
+        check()
 
-def _mapped(path: Path) -> np.ndarray | None:
-    """The entry, if it is whole. Its header is read here: `np.load` takes three times as long as the rest of a clip."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # there is none, or it is empty
-        return None
-    header = _HEADER.fullmatch(held[:128])
-    shape = (int(header[1]), int(header[2])) if header else (0, 0)
-    if not 0 < 4 * shape[0] * shape[1] == len(held) - 128:
-        return None
-    return np.frombuffer(held, np.float32, offset=128).reshape(shape)
+    if split(uri)[0] in ("gs", "s3"):
+        once.get(uri, written)
+        check()
+    else:
+        call(uri, whole)
 
 
 @contextmanager
@@ -223,25 +244,5 @@ def _sweep(folder: Path) -> None:
     _swept.add((os.getpid(), folder))
     for left in folder.glob(f"{storage.ASIDE}*"):
         with suppress(FileNotFoundError):
-            if abandoned(left):
+            if writers.gone(left):
                 left.unlink()
-
-
-def abandoned(left: Path) -> bool:
-    """Whether nobody writes any more at what was begun aside."""
-    named = _WRITER.match(left.name.removeprefix(storage.ASIDE))
-    if named is None:  # somebody else's
-        return False
-    if named[1] == socket.gethostname():
-        return not _alive(int(named[2]))
-    return time.time() - left.stat().st_mtime > STALE
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -18,6 +18,8 @@ from jaxtyping import Shaped
 
 from ..component import assume
 from .client import fault
+from .decoders import Decoder
+from .unreadable import damaged, unknown
 
 RATES = (100, 768_000)
 """Samples per second (Hz) between which a sample rate can be meant."""
@@ -68,7 +70,7 @@ class Sound(ABC):
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Sound]:
+def opened(path: Path, name: str, decoder: Decoder = "auto") -> Iterator[Sound]:
     """Open a local file, called `name` in messages.
 
     Raises:
@@ -93,14 +95,16 @@ def opened(path: Path, name: str) -> Iterator[Sound]:
             inside = None
         known = inside is not None and inside.subtype.startswith(SUBTYPES) and 0 < inside.frames < 1 << 62
         last_page = 0 if inside is None else _check_whole(inside, path, name)
-        if inside is not None and known:
+        if decoder == "soundfile" and not known:
+            raise ValueError(f"{name} is no sound that soundfile decodes; write decoder: auto, or convert it to flac")
+        if inside is not None and known and decoder != "pyav":
             sound, format = _Sndfile(inside, name, last_page), inside.format
         else:
             try:
                 options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
                 container = stack.enter_context(av.open(f"file:{path}", options=options, metadata_errors="ignore"))
             except FFmpegError as error:
-                raise ValueError(_unknown(path, name)) from error
+                raise ValueError(unknown(path, name)) from error
             if not container.streams.audio:
                 raise ValueError(f"{name} has no sound in it, only {container.format.long_name}; extract its sound")
             sound, format = _Ffmpeg(container, name), container.format.name.split(",")[0].upper()
@@ -141,23 +145,6 @@ def _check_whole(inside: soundfile.SoundFile, path: Path, name: str) -> int:
     return max(int.from_bytes(tail[before + 6 : before + 14], "little", signed=True), 0) if before >= 0 else 0
 
 
-def _unknown(path: Path, name: str) -> str:
-    with path.open("rb") as file:
-        start = file.read(512)
-    if start[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM", b"RF64", b"\x1aE\xdf\xa3") or start[4:8] == b"ftyp":
-        return f"{name} begins like a recording but is truncated or damaged; copy it again"
-    if b"\0" not in start:
-        return f"{name} is no sound: it looks like a text; name the recording itself, or copy it here"
-    if not any(start):
-        return f"{name} is no sound: it begins with nothing but zeros, as an unfinished copy does; copy it again"
-    return f"{name} is no sound that is known here; convert it to wav or flac"
-
-
-def _damaged(name: str, got: int | None = None, wanted: int | None = None) -> ValueError:
-    detail = "" if got is None else f": {wanted:,} samples are declared, {got:,} can be decoded"
-    return ValueError(f"{name} is truncated or damaged, or its header lies{detail}; copy or encode it again")
-
-
 class _Sndfile(Sound):
     def __init__(self, file: soundfile.SoundFile, name: str, last_page: int) -> None:
         self.codec, self._file, self._name, self._last_page = f"{file.format} {file.subtype}", file, name, last_page
@@ -177,13 +164,13 @@ class _Sndfile(Sound):
                 frames = self._file.read(wanted, dtype, always_2d=True)
                 if len(frames) < wanted:
                     if place + len(frames) < last - TOLERANCE * self._file.subtype.startswith("MPEG"):
-                        raise _damaged(self._name, place + len(frames), self._file.frames)
+                        raise damaged(self._name, place + len(frames), self._file.frames)
                     last = place + len(frames)
                 yield frames[max(first - place, 0) :]
                 place += len(frames)
                 first = max(first, place)
         except soundfile.LibsndfileError as error:
-            raise _damaged(self._name) from error
+            raise damaged(self._name) from error
 
 
 class _Ffmpeg(Sound):
@@ -221,7 +208,7 @@ class _Ffmpeg(Sound):
 
     def _check_whole(self, end: int, wanted: int) -> None:
         if end < min(wanted, self._least) - TOLERANCE:
-            raise _damaged(self._name, end, self._least)
+            raise damaged(self._name, end, self._least)
 
     def _blocks(self, first: int) -> Iterator[tuple[int, Shaped[np.ndarray, "frames channels"]]]:
         place = 0
@@ -238,7 +225,7 @@ class _Ffmpeg(Sound):
                 yield place, block
                 place += len(block)
         except FFmpegError as error:
-            raise _damaged(self._name) from error
+            raise damaged(self._name) from error
 
 
 def _float(frame: av.AudioFrame) -> Shaped[np.ndarray, "frames channels"]:

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import field_validator
 
 from ..component import assume
 from ..signals import check_channels
 from . import Description, Example, audio, cache, crop, storage
 from .datasets import Dataset
+from .decoders import Decoder, named
 from .table import some
 
 
@@ -47,6 +49,15 @@ class Recordings(Dataset):
     """Keep decoded sound on disk, at this sample rate, so that a file is decoded once; without it a clip is decoded
     anew every time, alone where it need not be searched for. A file that is too long to be held is not kept."""
 
+    decoder: Decoder = "auto"
+    """What decodes: soundfile, and PyAV what that cannot; or one of them alone, `soundfile` or `pyav`. They differ in
+    compressed sound by less than is heard. `librosa` stands for soundfile, by which it decodes, if it is installed."""
+
+    @field_validator("decoder", mode="before")
+    @classmethod
+    def _known_decoder(cls, value: object) -> object:
+        return named(value)
+
     @abstractmethod
     def recordings(self) -> list[Recording]:
         """Every recording of the corpus, in an order that does not change; no sound is read.
@@ -75,7 +86,7 @@ class Recordings(Dataset):
 
     def info(self, recording: Recording, uri: str) -> audio.Info:
         """The header of the recording's file, read before its sound; a corpus may check it here."""
-        return audio.info(uri)
+        return audio.info(uri, self.decoder)
 
     @cached_property
     def rows(self) -> list[Recording]:
@@ -129,7 +140,7 @@ class Recordings(Dataset):
             begin = crop.start(self, last - first, index, epoch, seed)
             duration = min(self.audio.frames, last - first - begin) / self.sample_rate
             start = (first + begin) / self.sample_rate
-            return self._example(row, audio.read(uri, self.sample_rate, self.channels, start, duration), begin)
+            return self._example(row, self._read(uri, start, duration), begin)
 
     def values(self, index: int) -> Mapping[str, Any]:
         return self.known(self.row(index))
@@ -145,7 +156,7 @@ class Recordings(Dataset):
         if known is not None or storage.is_remote(row.uri):
             return known
         try:
-            return audio.info(self.locate(row)).duration - row.start
+            return audio.info(self.locate(row), self.decoder).duration - row.start
         except (OSError, ValueError):  # which is told where its sound is wanted
             return None
 
@@ -173,7 +184,7 @@ class Recordings(Dataset):
                 cache.local(uri)
                 return new
             try:
-                sound = cache.decoded(uri, self.sample_rate, self.channels, decode)
+                sound = cache.decoded(uri, self.sample_rate, self._kept, decode)
             except audio.TooLong:
                 if self._searched:
                     raise
@@ -198,15 +209,25 @@ class Recordings(Dataset):
         if not self.cache:
             first, last = self._stretch(row, self._length(row, uri))
             duration = None if row.stop is None else (last - first) / self.sample_rate
-            return audio.read(uri, self.sample_rate, self.channels, first / self.sample_rate, duration)
+            return self._read(uri, first / self.sample_rate, duration)
         # The whole file is kept, so that its stretches share it; a slice of the memory map reads only itself.
-        sound = cache.decoded(uri, self.sample_rate, self.channels, partial(self._decode, row, uri))
+        sound = cache.decoded(uri, self.sample_rate, self._kept, partial(self._decode, row, uri))
         first, last = self._stretch(row, sound.shape[1])
         return sound[:, first:last]
 
     def _decode(self, row: Recording, uri: str) -> Float[np.ndarray, "channels samples"]:
         self.info(row, uri)
-        return audio.read(uri, self.sample_rate, self.channels)
+        return self._read(uri)
+
+    def _read(
+        self, uri: str, start: float = 0.0, duration: float | None = None
+    ) -> Float[np.ndarray, "channels samples"]:
+        return audio.read(uri, self.sample_rate, self.channels, start, duration, self.decoder)
+
+    @property
+    def _kept(self) -> str:
+        """What of the decoding, besides the rate, names an entry of the cache."""
+        return self.channels if self.decoder == "auto" else f"{self.channels}-{self.decoder}"
 
     def _length(self, row: Recording, uri: str) -> int:
         """Samples of the whole file, as its header says; a very short one has one."""

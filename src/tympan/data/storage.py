@@ -49,7 +49,7 @@ def join(root: str | Path, *parts: str) -> str:
         ValueError: a part is absolute, a URI, or leads upwards.
     """
     for part in parts:
-        if "://" in part or part.startswith(("/", "\\")) or ".." in Path(part).parts:
+        if "://" in part or part.startswith(("/", "\\")) or ".." in part.replace("\\", "/").split("/"):
             raise ValueError(f"{part!r} leads out of {root}; write a path below it, without a leading slash or '..'")
     if "://" in str(root):
         return "/".join([str(root).rstrip("/"), *(p.strip("/") for p in parts if p.strip("/"))])

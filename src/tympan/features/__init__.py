@@ -38,7 +38,8 @@ class Feature(Component):
     """Of `standardize: dataset`: what is divided by."""
     statistics: int = Field(default=1000, ge=1)
     """Recordings, at most, that `mean` and `std` are computed from, drawn by the run's seed; each is heard once, as in
-    the first epoch but without augmentation. In a bucket each is fetched before the first step, and 50 are enough."""
+    the first epoch but without augmentation. Where the data are in a bucket each is fetched before the first step; by
+    default those alone that this step hears."""
     computed_from: int | None = Field(default=None, ge=1)
     """How many recordings `mean` and `std` were computed from, which a run writes; nothing where they were given."""
     target_length: int | None = Field(default=None, ge=1)

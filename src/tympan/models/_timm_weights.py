@@ -66,7 +66,7 @@ def load(network: Any, weights: str, planes: int) -> None:
 
 def _found(weights: str) -> Path:
     if not weights.startswith(_PACKAGE):
-        # A file of a bucket is brought here by those who know of buckets, before a model is built.
+        # A file of a bucket is brought here by `runs`, before a model is built.
         path = Path(weights).expanduser()
         if not path.is_file():
             raise FileNotFoundError(f"model.weights: there is no file {path}; give a .safetensors or .pth file")

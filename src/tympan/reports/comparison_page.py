@@ -17,8 +17,8 @@ _BADGES: dict[Verdict, str] = {"better": "yes", "worse": "no", "not fair": "no"}
 _COLOURS: dict[Verdict, str] = {"better": MODEL, "worse": OTHER}
 
 
-def write(comparison: Comparison, path: Path) -> Path:
-    """Write the page; folders above it are made. It loads nothing, and names neither recordings nor groups.
+def write(comparison: Comparison, path: str | Path) -> str | Path:
+    """Write the page to a path or URI. It loads nothing, and names neither recordings nor groups.
 
     Raises:
         OSError: it cannot be written.
@@ -38,7 +38,6 @@ def write(comparison: Comparison, path: Path) -> Path:
         badges=_BADGES,
         csv=base64.b64encode(_csv(comparison).encode()).decode(),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     storage.write_text(path, page)
     return path
 

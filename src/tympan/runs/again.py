@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..data import Source
+from ..data import Source, copies
 from ..data.split import Parts
 from ..reports import page
 from ..serving.artifact import Artifact
@@ -20,7 +20,7 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
     """Score a run's artifact on its own parts again; metrics.json, predictions.parquet, card and report are anew.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder, a path or URI; of one in a bucket a copy is scored, and what is anew is sent there.
         test: hear the test part too where the run left it unheard (`test: false`); its notes then say so.
         device: what answers: auto, cpu, cuda or mps.
 
@@ -28,7 +28,11 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
         FileNotFoundError: the folder holds no run that ended.
         ValueError: the data no longer hold what the run's split names, or there is no such device.
     """
-    folder = Path(folder)
+    with copies.working(folder) as here:
+        return _again(here, test, device)
+
+
+def _again(folder: Path, test: bool, device: str) -> Metrics:
     names = folders.summary(folder)["members"]
     if not names:
         return _one(folder, test, device)[1]

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ..component import trusted
+from ..data import copies
 from ..objectives.accumulate import OVERALL
 from ..objectives.paired import differences
 from ..pipeline import Output, Part
@@ -40,7 +41,7 @@ def compare(folders: Sequence[str | Path], trust: Sequence[str] = (), resamples:
     Every figure is computed anew from predictions.parquet, on the recordings that both runs have answered.
 
     Args:
-        folders: runs that were evaluated; the first is the yardstick.
+        folders: runs that were evaluated, by path or URI; the first is the yardstick.
         trust: dotted paths of metrics and targets outside tympan that may be imported.
         resamples: draws of groups.
 
@@ -50,9 +51,8 @@ def compare(folders: Sequence[str | Path], trust: Sequence[str] = (), resamples:
     """
     if len(folders) < 2:
         raise ValueError("compare takes two runs or more; the first is the yardstick")
-    runs = [_Run(Path(folder)) for folder in folders]
-    names = _names([run.folder for run in runs])
-    first = runs[0]
+    runs = [_Run(copies.here(folder)) for folder in folders]
+    first, names = runs[0], _names([run.folder for run in runs])
     token = trusted.set(frozenset(trust))
     try:
         others = list(zip(runs, names, strict=True))[1:]

@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ..component import Component, Section, did_you_mean, trusted
-from ..data import Source, official, storage
+from ..data import Source, copies, official, storage
 from ..features import Feature
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def load_features(overrides: Sequence[str]) -> Feature:
 
 
 def read(model: type[_Model], path: str | Path, overrides: Sequence[str]) -> _Model:
-    away = storage.elsewhere(path)
+    away = copies.foreign(path)
     if not away:
         path = Path(path) if Path(path).exists() else official.files().get(str(path), Path(path))  # one word
     data = _parse(_text(path), str(path))

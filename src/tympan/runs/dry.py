@@ -12,10 +12,10 @@ from .trainer import Trained
 
 
 def short(run: Run) -> Run:
-    """The run with two steps of training, one fold, one seed and a folder of its own."""
+    """The run with two steps of training, one fold, one seed and a folder of its own, which is not copied."""
     training = run.training.model_copy(update={"max_steps": 2, "max_epochs": 1, "val_check_interval": 1})
     split = run.split.model_copy(update={"folds": None})
-    checkpoint = run.checkpoint.model_copy(update={"run_dir": None})
+    checkpoint = run.checkpoint.model_copy(update={"run_dir": None, "upload": None})
     update = {"name": f"{run.name}-dry", "seeds": (), "training": training, "split": split, "checkpoint": checkpoint}
     return run.model_copy(update=update)
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from ..data import copies, storage
 from ..data.synthesizers import Synthesizer
 from .run import Run
 
@@ -44,14 +45,14 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
     """Put the weights that agree in name and shape into a pipeline.
 
     Args:
-        source: the folder of an artifact, of a run that ended, or of a checkpoint.
+        source: the folder of an artifact, of a run that ended, or of a checkpoint: a path or URI.
         configuration: what config.json would hold, to tell what differs.
 
     Raises:
         FileNotFoundError: there are no weights.
         ValueError: they cannot be read, or none of them fits.
     """
-    folder = Path(source).expanduser()
+    folder = copies.here(source)
     found = [f for f in (folder / "model.safetensors", folder / "model" / "model.safetensors") if f.is_file()]
     where = f"checkpoint.load_from_checkpoint: {source}"
     if not found:
@@ -97,19 +98,19 @@ def judged(source: str | Path | None, run: Run, split: Mapping[str, Any]) -> tup
     parts = {part: (set(split[part]["ids"]), set(split[part]["group_names"])) for part in ("validation", "test")}
     both: dict[str, tuple[set[str], set[str]]] = {part: (set(), set()) for part in parts}
     doubts, sure = [], True
-    if source and not Path(source).expanduser().exists():  # which `take` refuses
+    if source and not storage.exists(source):  # which `take` refuses
         source = None
     while source:  # the weights may themselves have begun with others
-        where = Path(source).expanduser().resolve()
-        folders = [f for f in (where, where.parent, where.parent.parent) if (f / "split.json").is_file()]
+        folders = [f for f in copies.above(source) if storage.exists(storage.join(f, "split.json"))]
         if not folders:
+            name = Path(copies.above(source)[0]).name
             doubts.append(
-                f"Which recordings the weights of {where.name}, with which it began, have heard is not known here (no "
+                f"Which recordings the weights of {name}, with which it began, have heard is not known here (no "
                 "split.json): some of those that it is judged on may be among them."
             )
             break
-        heard = json.loads((folders[0] / "split.json").read_text(encoding="utf-8"))["train"]
-        their_run = YAML(typ="safe", pure=True).load((folders[0] / "run.yaml").read_text(encoding="utf-8"))
+        heard = json.loads(storage.read_text(storage.join(folders[0], "split.json")))["train"]
+        their_run = YAML(typ="safe", pure=True).load(storage.read_text(storage.join(folders[0], "run.yaml")))
         same = _same_sounds(their_run["data"], run)
         if same is not None:
             sure &= same

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from itertools import chain
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from ..data import storage
 from ..data.split import Parts
+from ..data.upload import Sent, send
 from .obtain import told as obtained
 from .resolved import dump
 from .run import Run
@@ -22,6 +25,37 @@ from .transform import origin
 
 _UNHEARD, _HEARD = "The test part was not heard (test: false)", "The test part was heard on request, after training"
 _VERSIONS = ("tympan", "torch", "torchaudio", "transformers", "timm", "numpy")
+
+
+@contextmanager
+def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
+    """While a run is in its folder: when it has ended, or was stopped, the folder is copied to where `upload` says.
+
+    Raises:
+        OSError: it could not be copied; where the run itself failed that is only said, and its own error is raised.
+    """
+    to = run.checkpoint.upload
+    again = f"`tympan upload {folder} {to}` goes on with the copy"
+    try:
+        yield
+    except BaseException:
+        try:
+            if to:
+                tell(send(folder, storage.join(to, folder.name)), console)
+        except (OSError, ValueError) as error:
+            console.print(f"not copied: {error}; {again}", highlight=False, markup=False, soft_wrap=True)
+        raise
+    try:
+        if to:
+            tell(send(folder, storage.join(to, folder.name)), console)
+    except OSError as error:
+        raise OSError(f"the run is whole in {folder}, but was not copied: {error}; {again}") from error
+
+
+def tell(copy: Sent, console: Console) -> None:
+    """Say what was copied, and where to."""
+    said = f"copied to {copy.uri}: {copy.sent} files ({copy.size:,} bytes), {copy.there} were there"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 def make(run: Run) -> Path:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..component import Section, assume
+from ..data.decoders import Decoder, named
 
 _SHIFT, _FILL = 5.0, 0.001  # s, full scale
 _NOISE = 0.005  # full scale
@@ -24,6 +25,8 @@ class NaipAudio(Section):
     """Samples per second (Hz): `data.sample_rate`."""
     reduce: bool = True
     """The sum of all channels, else the first: `data.channels`."""
+    decoder: Decoder = "auto"
+    """What decodes: `data.decoder`. What was `lib` is `librosa` here, if that is installed: it decodes by soundfile."""
     clip_length: float = Field(default=10.0, gt=0)
     """Seconds: `data.duration`."""
     num_mel_bins: int = Field(default=128, ge=1)
@@ -61,6 +64,11 @@ class NaipAudio(Section):
     shift: bool = False
     """Moved in frequency: `affine_shift`."""
 
+    @field_validator("decoder", mode="before")
+    @classmethod
+    def _known_decoder(cls, value: object) -> object:
+        return named(value)
+
     def sections(self) -> dict[str, Any]:
         """`data`, `features` and `augmentations` as they are written here."""
         half = self.num_mel_bins // 2
@@ -92,6 +100,7 @@ class NaipAudio(Section):
                 "sample_rate": self.resample_rate,
                 "channels": "sum" if self.reduce else "first",
                 "duration": self.clip_length,
+                **({"decoder": self.decoder} if self.decoder != "auto" else {}),
             },
             "features": {**features, "normalize": "none", "empty_filters": "keep", "standardize": "dataset", **known},
             "augmentations": [{**change, "p": p} for p, change in changes if p],

@@ -40,9 +40,8 @@ _ELSEWHERE = {
     "pooling_mode": "is an option: tympan embed --pooling",
     "trained_mdl_path": "is an argument of evaluate and embed",
     "project_name": "is taken from the environment, as are credentials",
-    "cloud": "nothing leaves the machine unless it is told to",
-    "cloud_dir": "nothing leaves the machine unless it is told to",
-    "lib": "soundfile decodes, and PyAV what it cannot",
+    "cloud": "is checkpoint.upload, gs://BUCKET/CLOUD_DIR: nothing leaves the machine without it",
+    "cloud_dir": "is part of checkpoint.upload",
     "shared_dense": "is head.shared_dense, the width of that layer",
     "val_size": "is split.validation, a share of the speakers",
     "bucket_name": "is part of data.root",
@@ -84,12 +83,15 @@ def imported(text: str) -> str:
             _put(config, _FIELDS[name], value)
         elif (word := _AUDIO.get(name, name)) in NaipAudio.model_fields:
             audio[word] = value
+        elif name == "lib":
+            audio |= {"decoder": "soundfile"} if value else {}
+            notes.append("lib: soundfile decodes, as librosa does by it; without lib, PyAV decodes what it cannot")
         elif name in ("optim", "loss", "scheduler"):
             _choose(config, name, str(value).lower())
         elif name in _ELSEWHERE:
             notes.append(f"{name}: {_ELSEWHERE[name]}")
         else:
-            known = [*_FIELDS, *_AUDIO, *NaipAudio.model_fields, *_ELSEWHERE, "optim", "loss", "scheduler"]
+            known = [*_FIELDS, *_AUDIO, *NaipAudio.model_fields, *_ELSEWHERE, "lib", "optim", "loss", "scheduler"]
             raise ValueError(f"mayo-timm has no argument {name!r}{did_you_mean(name, known)}")
     if "prefix" in given:
         bucket = given.get("bucket_name")
@@ -97,6 +99,8 @@ def imported(text: str) -> str:
         _put(config, "data.root", storage.join(f"gs://{bucket}", root) if bucket else root)
     else:
         notes.append("data.root is missing: the folder of recordings (--prefix)")
+    if given.get("cloud") and (bucket := given.get("bucket_name")):
+        _put(config, "checkpoint.upload", storage.join(f"gs://{bucket}", str(given.get("cloud_dir") or "")))
     config["target"] = config.get("target", {"type": "binary"})
     NaipAudio.model_validate(audio)
     config["audio"] = audio

@@ -6,12 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import load as load_pickled
 
 from ..component import assume
-from ..data import Source, cache, storage
+from ..data import Source, copies, storage
 from ..data.split import Parts
 from ..data.table import some
 from ..objectives.decision import kept
@@ -60,7 +61,7 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
         FileNotFoundError: there is no run in the folder.
         ValueError: the data are of another kind.
     """
-    place = Path(folder)
+    place = copies.here(folder)
     if not (place / "run.yaml").is_file():
         raise FileNotFoundError(
             f"{folder}: holds no run.yaml that says which data; name sound files, or the run's folder"
@@ -83,19 +84,27 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
         yield Named(told.id, run.group_of(told) if source.group else "", part, waveform)
 
 
-def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metrics, Path]:
+def evaluate_on(
+    folder: str, data: str, *, dataset: str | None = None, device: str = "auto"
+) -> tuple[Metrics, str | Path]:
     """Score a run's artifact on all recordings of other data; nothing is fitted anew.
 
     Baselines are those of the run's own training part, where that can still be read.
 
+    Args:
+        folder: the run's, a path or URI.
+        data: the other data, a folder or a table.
+        dataset: how they are called, in the name of the folder of figures; by default as `named` says.
+        device: what answers: auto, cpu, cuda or mps.
+
     Returns:
-        The figures, and the folder below the run's that holds them.
+        The figures, and the folder below the run's that holds them: of a run in a bucket it is there.
 
     Raises:
         FileNotFoundError: there is no run.
         ValueError: the data are of another kind, lack what is predicted, or hold those that the run was trained on.
     """
-    place = Path(folder)
+    place = copies.here(folder)
     if folders.summary(place)["members"]:
         raise ValueError(f"{folder}: is a run of several trainings; name the folder of one of them")
     run = load(place / "run.yaml")
@@ -109,12 +118,23 @@ def evaluate_on(folder: str, data: str, *, device: str = "auto") -> tuple[Metric
         assume(f"the run's own data cannot be read ({error}); baselines are left out")
         own = None
     found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
-    name = Path(data.rstrip("/")).stem or "data"
-    made = place / "evaluations" / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    made.mkdir(parents=True)
-    storage.write_text(made / "run.yaml", dump(other))
-    known = kept(artifact.config.provenance)
-    return clinical.write(made, {"test": [found["test"]]}, run.judging, known)[0], made
+    into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S}")
+    with copies.working(into, fresh=True) as made:
+        storage.write_text(made / "run.yaml", dump(other))
+        metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judging, kept(artifact.config.provenance))
+    return metrics, into if storage.is_remote(into) else Path(into)
+
+
+def named(data: str, dataset: str | None = None) -> str:
+    """How data are called in the names of outputs: as one says, or by their folder, in which a table lies too.
+
+    Raises:
+        ValueError: what one says can be no part of a file's name.
+    """
+    if dataset is not None:
+        return storage.check_id(dataset)
+    folder = data.rpartition("/")[0] if data.lower().endswith(_TABLES) else data
+    return Path(folder.rstrip("/")).name or "data"
 
 
 def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:
@@ -152,7 +172,7 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
     """
     prepared = prepare(run, run.divide()[0])
     pipeline = prepared.pipeline()
-    path = cache.local(weights)
+    path = copies.here(weights)
     try:
         state = load_file(path) if path.suffix == ".safetensors" else load_pickled(path, "cpu", weights_only=True)
         pipeline.load_state_dict(state)
@@ -164,5 +184,6 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
     artifact = prepared.artifact(pipeline.eval(), id=Path(weights).stem)
     found = evaluate(prepared, artifact, ("test",), run.training.batch_size)
     made = folders.make(run)
-    storage.write_text(made / "run.yaml", dump(prepared.run))
-    return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made
+    with folders.sent(run, made, Console(stderr=True)):
+        storage.write_text(made / "run.yaml", dump(prepared.run))
+        return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..component import did_you_mean
-from ..data import Example, Source, Values
+from ..data import Example, Source, Values, copies, storage
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..head import Head
+from ..models import Model
 from ..objectives import Loss, Target
 from ..pipeline import Output, Pipeline
 from ..representation import place_seed
@@ -76,6 +77,11 @@ class Prepared:
         return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes, shares)
 
     @property
+    def first(self) -> int:
+        """How many clips the first step waits for: its own batches, and one more that the Trainer takes with them."""
+        return (self.run.training.accumulate_grad_batches + 1) * self.run.training.batch_size
+
+    @property
     def collate(self) -> Collate:
         """Clips -> a batch."""
         audio = self.source.audio
@@ -92,9 +98,8 @@ class Prepared:
         run = self.run
         for augmentation in run.augmentations:
             augmentation.ready()
-        return Pipeline(
-            self.source.audio, self.source.padding, run.features, run.model, run.outputs, run.augmentations, run.seed
-        )
+        audio, model = self.source.audio, _brought(run.model)
+        return Pipeline(audio, self.source.padding, run.features, model, run.outputs, run.augmentations, run.seed)
 
     def artifact(self, pipeline: Pipeline, **provenance: Any) -> Artifact:
         """The pipeline with all that it needs to answer by itself."""
@@ -111,6 +116,15 @@ class Prepared:
             },
         )
         return Artifact(config, pipeline)
+
+
+def _brought(model: Model) -> Model:
+    """The model with a local path in place of the URI of weights that it, or one that it is made of, begins with."""
+    own: dict[str, Any] = {name: _brought(value) for name, value in model if isinstance(value, Model)}
+    weights = getattr(model, "weights", None)
+    if isinstance(weights, str) and storage.elsewhere(weights):
+        own["weights"] = str(copies.here(weights))
+    return model.model_copy(update=own) if own else model
 
 
 def _portable(source: Source) -> dict[str, Any]:
@@ -163,8 +177,16 @@ def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
             loss = loss.fit(torch.cat([target.encode(v) for v in values], 1)[None])
         head = _grouped(output.head, run.data.label_groups, target)
         outputs[name] = output.model_copy(update={"target": target, "loss": loss, "head": head})
-    features = standardization.fit(run, parts.train) if hear else standardization.assumed(run.features)
-    return Prepared(run.model_copy(update={"features": features}).with_outputs(outputs), parts)
+    run = run.with_outputs(outputs)
+
+    def begins() -> list[int]:
+        """The recordings that the first step hears."""
+        ready = Prepared(run, parts)
+        clips = ready.clips("train", 1, shuffle=True)
+        return sorted({clips.at(place)[1] for place in range(min(ready.first, len(clips)))})
+
+    features = standardization.fit(run, parts.train, begins) if hear else standardization.assumed(run.features)
+    return Prepared(run.model_copy(update={"features": features}), parts)
 
 
 def _grouped(head: Head, groups: Sequence[tuple[str, ...]], target: Target) -> Head:

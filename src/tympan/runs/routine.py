@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback
 
 from ..component import called
-from ..data import Source, Values
+from ..data import Source, Values, copies
 from ..data.reshaped import Reshaped
 from ..data.split import Parts
 from ..device import device
@@ -155,7 +155,7 @@ class Routine:
             FileNotFoundError: the folder holds no run that ended.
             ValueError: the weights are not for this routine.
         """
-        folder = Path(folder)
+        folder = copies.here(folder)
         weights = folder / "model" / WEIGHTS_ALONE
         if export.portable(self.run):
             self._artifact = Artifact.load(folder, trust=self.run.elsewhere)

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..component import Section
+from ..component import Section, assume
+from ..data.storage import elsewhere
+from ..data.upload import check_bucket
 from ..device import Name
 
 
@@ -192,9 +194,13 @@ class Checkpoint(Section):
     """What is kept of the way."""
 
     checkpoint_dir: str = "runs"
-    """The folder in which every run makes its own: name, date, time and a hash of the configuration."""
+    """The folder in which every run makes its own: name, date, time and a hash of the configuration. A `gs://` or `s3://`
+    one is short for `upload`; the run is made in `runs` first, since training writes where it also reads."""
     run_dir: str | None = None
     """The run's own folder, where a certain one is wanted; it may not hold anything yet."""
+    upload: str | None = None
+    """A `gs://` or `s3://` folder that the run's own folder is copied into when training has ended or was stopped, each
+    file compared with what came; by default nothing leaves this machine."""
     save_top_k: int = Field(default=3, ge=1)
     """How many of the best checkpoints stay."""
     monitor: str = "val_loss"
@@ -209,6 +215,28 @@ class Checkpoint(Section):
     load_from_checkpoint: str | None = None
     """An artifact, a run or one of its checkpoints whose weights to begin with, where names and shapes agree; what is
     taken and what is not is listed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bucket_for_runs(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not elsewhere(str(value.get("checkpoint_dir") or "")):
+            return value
+        if value.get("upload"):
+            raise ValueError("checkpoint_dir: names a bucket, as upload does; name a local folder, or leave upload out")
+        assume(f"checkpoint_dir: is in a bucket; runs are made in `runs`, and copied to {value['checkpoint_dir']}")
+        return {**value, "checkpoint_dir": "runs", "upload": value["checkpoint_dir"]}
+
+    @field_validator("upload")
+    @classmethod
+    def _into_a_bucket(cls, uri: str | None) -> str | None:
+        return uri if uri is None else check_bucket(uri)
+
+    @field_validator("run_dir")
+    @classmethod
+    def _on_this_machine(cls, path: str | None) -> str | None:
+        if path and elsewhere(path):
+            raise ValueError("run_dir is a folder on this machine; name the bucket in checkpoint.upload")
+        return path
 
     @field_validator("monitor")
     @classmethod

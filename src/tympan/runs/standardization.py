@@ -1,12 +1,13 @@
 """Mean and deviation of the features of the training part, computed once before training, where they are not given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ..data import Example
+from ..component import assume
+from ..data import Example, storage
 from ..data.ahead import ahead
 from ..data.batch import Clips, Collate
 from ..features import Feature
@@ -14,12 +15,14 @@ from ..representation import Representation
 from .run import Run
 
 
-def fit(run: Run, train: Sequence[int]) -> Feature:
+def fit(run: Run, train: Sequence[int], begins: Callable[[], Sequence[int]] | None = None) -> Feature:
     """The run's feature, with the numbers that `standardize: dataset` needs.
 
     Args:
         run: whose seed draws the recordings that are heard, where these are not all.
         train: the training part.
+        begins: the recordings of it that the first step hears, which are taken where the data are in a bucket and
+            `statistics` is not set: they are fetched in any case, and no others are before that step.
 
     Raises:
         ValueError: the features of these recordings do not differ at all, or are not finite.
@@ -28,6 +31,12 @@ def fit(run: Run, train: Sequence[int]) -> Feature:
     if feature.standardize != "dataset" or feature.mean is not None:
         return feature
     drawn = np.sort(np.random.default_rng((run.seed, len(train))).permutation(train)[: feature.statistics])
+    if begins and "statistics" not in feature.model_fields_set and _away(run, train):
+        drawn = np.array(begins())
+        assume(
+            f"features.statistics is not set and the data are in a bucket: mean and deviation are of the {len(drawn)} "
+            "recordings that the first step hears; set it to have more, or give mean and std"
+        )
     mean, std = _moments(run, drawn.tolist())
     if not np.isfinite(mean) or not np.isfinite(std) or std == 0:
         raise ValueError(
@@ -35,6 +44,12 @@ def fit(run: Run, train: Sequence[int]) -> Feature:
             f"deviation of {std:g}, by which nothing can be divided; is the sound silent? `tympan check` tells"
         )
     return feature.model_copy(update={"mean": mean, "std": std, "computed_from": len(drawn)})
+
+
+def _away(run: Run, train: Sequence[int]) -> bool:
+    """Whether a recording of the training part lies elsewhere."""
+    away = {i for uri, indices in run.data.files().items() if storage.elsewhere(uri) for i in indices}
+    return not away.isdisjoint(train)
 
 
 def assumed(feature: Feature) -> Feature:

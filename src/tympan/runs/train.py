@@ -123,29 +123,29 @@ def train(
     if chosen.type == "cpu":
         memory.keep()
     run = _decided(run, splits[0], chosen, console)
-    folder = folders.make(run)
-    storage.write_text(folder / "run.yaml", dump(run))
-    several = len(splits) * len(seeds) > 1
-    members: dict[str, _Member] = {}
-    for seed in seeds:
-        for number, parts in enumerate(splits):
-            name = "-".join([f"seed-{seed}"] * (len(seeds) > 1) + [f"fold-{number}"] * (len(splits) > 1))
-            (folder / name).mkdir(exist_ok=True)
-            member, title = run.model_copy(update={"seed": seed, "seeds": ()}), name or run.name
-            notes = folders.notes(run, splits, name)
-            way = _Way(chosen, console, title, dry_run, callbacks=callbacks)
-            members[name] = _member(member, parts, folder / name, notes, way)
-    first, trained = next(iter(members.values())), [member.trained for member in members.values()]
-    metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
-    if several:
-        pooled = pool({name: member.found for name, member in members.items()})
-        metrics, _ = clinical.write(folder, pooled, run.judging)
-        times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
-        notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
-        folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))
-        page.write(folder)
-    memory.give_back()
-    return _result(folder, metrics, list(members.values()), tuple(members) if several else ())
+    with folders.sent(run, folder := folders.make(run), console):
+        storage.write_text(folder / "run.yaml", dump(run))
+        several = len(splits) * len(seeds) > 1
+        members: dict[str, _Member] = {}
+        for seed in seeds:
+            for number, parts in enumerate(splits):
+                name = "-".join([f"seed-{seed}"] * (len(seeds) > 1) + [f"fold-{number}"] * (len(splits) > 1))
+                (folder / name).mkdir(exist_ok=True)
+                member, title = run.model_copy(update={"seed": seed, "seeds": ()}), name or run.name
+                notes = folders.notes(run, splits, name)
+                way = _Way(chosen, console, title, dry_run, callbacks=callbacks)
+                members[name] = _member(member, parts, folder / name, notes, way)
+        first, trained = next(iter(members.values())), [member.trained for member in members.values()]
+        metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
+        if several:
+            pooled = pool({name: member.found for name, member in members.items()})
+            metrics, _ = clinical.write(folder, pooled, run.judging)
+            times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
+            notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
+            folders.summarise(folder, run, trained, times, notes, alarms, str(chosen), first.data, "", list(members))
+            page.write(folder)
+        memory.give_back()
+        return _result(folder, metrics, list(members.values()), tuple(members) if several else ())
 
 
 def _result(folder: Path, metrics: Metrics, members: Sequence[_Member], names: Sequence[str] = ()) -> Result:
@@ -191,9 +191,10 @@ def resume(folder: str | Path, *, console: Console | None = None) -> Result:
     storage.write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))
     console.print(f"{run.name}: goes on from step {step}", highlight=False)
     way = _Way(chosen, console, run.name, checkpoint=checkpoint)
-    member = _member(run, parts, folder, folders.notes(run, [parts]), way)
-    memory.give_back()
-    return _result(folder, member.metrics, [member])
+    with folders.sent(run, folder, console):
+        member = _member(run, parts, folder, folders.notes(run, [parts]), way)
+        memory.give_back()
+        return _result(folder, member.metrics, [member])
 
 
 def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:

@@ -9,11 +9,19 @@ from typing import Any
 import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
-from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.utils import logging as transformers_logging
 
 from ..data import storage
-from ..data.ahead import ahead
+from ..data.ahead import Gate, ahead
 from ..device import device
 from ..pipeline import Pipeline
 from . import faults
@@ -132,10 +140,12 @@ def fit(
         arguments._n_gpu = 1  # else the Trainer would split every batch between threads
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
+    begun = int(checkpoint.name.rpartition("-")[2]) * per_step if checkpoint else 0
+    gate = Gate(begun + prepared.first)
     early = 0 if workers else run.loader.prefetch_size * training.batch_size
     with (
         _quiet(),
-        ahead(prepared.clips("train", epochs, shuffle=True), early) as clips,
+        ahead(prepared.clips("train", epochs, shuffle=True), early, gate) as clips,
         ahead(prepared.clips("validation"), early) as judged,
     ):
         trainer = Trainer(
@@ -146,7 +156,7 @@ def fit(
             eval_dataset=judged if validated else None,
             compute_metrics=_validation_metrics(pipeline),
             optimizers=(optim, schedule),
-            callbacks=[keeper, heard, tracker, watch, *callbacks],
+            callbacks=[_Opens(gate), keeper, heard, tracker, watch, *callbacks],
         )
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         with faults.told(trainer, folder / "checkpoints"):
@@ -170,6 +180,17 @@ def fit(
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
     )
+
+
+class _Opens(TrainerCallback):
+    """Opens a gate once a step was made."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Let the next files be fetched."""
+        self.gate.open()
 
 
 def _untrained(pipeline: Pipeline, folder: Path, taken: Taken | None) -> Trained:

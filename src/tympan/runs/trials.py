@@ -150,7 +150,7 @@ def _try(plan: Sweep, study: optuna.Study, trial: optuna.Trial, console: Console
     chosen = trial.user_attrs["values"]
     own = ("test=false", f"checkpoint.run_dir={json.dumps(str(folder))}", f"checkpoint.monitor={plan.goal.name}",
            f"checkpoint.mode={plan.goal.goal[:3]}", "checkpoint.save_top_k=1", "checkpoint.save_last=false",
-           "logging.worst_examples=0")  # fmt: skip
+           "checkpoint.upload=null", "logging.worst_examples=0")  # fmt: skip
     watch = _Watch(trial, plan.goal)
     try:
         train(load(plan.config, [*plan.settings(chosen), *own]), console=Console(quiet=True), callbacks=[watch])

@@ -124,7 +124,7 @@ def _files(artifact: Artifact, inputs: Iterable[str]) -> Iterator[Named]:
     for uri in recordings(inputs):
 
         def waveform(uri: str = uri) -> np.ndarray:
-            sound = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length)
+            sound = audio.read(uri, listening.sample_rate, listening.channels, 0.0, length, listening.decoder)
             check_channels(len(sound), listening.audio, uri)
             return sound
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import __version__, memory
 from ..component import Section, trusted
-from ..data import storage
+from ..data import copies, storage
 from ..data.batch import pad
 from ..device import device as device_of
 from ..features import Feature
@@ -61,7 +61,7 @@ class Artifact:
         """Read an artifact's folder, or a run's folder that holds one as `model/`.
 
         Args:
-            folder: a local folder.
+            folder: its path or URI; of a bucket it is brought into the cache.
             trust: dotted paths of components outside tympan that may be imported.
             device: what answers: cpu, cuda, mps, or auto for the best that is here.
 
@@ -71,7 +71,7 @@ class Artifact:
                 such device.
         """
         chosen = device_of(device)
-        path = Path(folder).expanduser()
+        path = copies.here(folder)
         path = path / "model" if (path / "model" / "config.json").is_file() else path
         file = path / "config.json"
         if not file.is_file():

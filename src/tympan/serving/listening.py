@@ -9,6 +9,7 @@ from pydantic import Field
 from ..component import Section
 from ..data import Source
 from ..data.crop import onset, trimmed, windows
+from ..data.decoders import Decoder
 from ..signals import Signal, check_channels
 
 Waveform = Float[np.ndarray, "_channels _samples"]
@@ -32,11 +33,15 @@ class Listening(Section):
     trim: float | None = Field(default=None, gt=0)
     """How far (dB) below its loudest 10 ms both ends of a recording are cut off; nothing by default."""
 
+    decoder: Decoder = "auto"
+    """What decodes a recording: soundfile, and PyAV what that cannot; or one of them alone."""
+
     @classmethod
     def of(cls, source: Source) -> "Listening":
         """How a source gives its clips."""
         same = ("sample_rate", "channels", "channel_names", "crop", "padding", "trim")
-        return cls.model_validate({"samples": source.audio.frames, **{name: getattr(source, name) for name in same}})
+        own = {name: getattr(source, name) for name in same} | {"decoder": getattr(source, "decoder", "auto")}
+        return cls.model_validate({"samples": source.audio.frames, **own})
 
     @property
     def audio(self) -> Signal:

@@ -107,7 +107,7 @@ def _clips(artifact: Artifact, recording: str, times: Sequence[float]) -> list[F
     """What the model hears of each stroke: up to the next one, as if it were damped then."""
     listening = artifact.config.audio
     rate, length = listening.sample_rate, listening.samples
-    waveform = audio.read(recording, rate, listening.channels)
+    waveform = audio.read(recording, rate, listening.channels, decoder=listening.decoder)
     check_channels(len(waveform), listening.audio, recording)
     clips = []
     for time, end in zip(times, [*times[1:], np.inf], strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import field_validator, model_validator
 
 from ...component import assume
-from .. import cache, storage, table
+from .. import cache, once, storage, table
 from ..audio import Info
 from ..labels import Labels
 from ..recordings import Recording, Recordings
@@ -86,7 +86,7 @@ class SpeechFolder(Recordings):
     @cached_property
     def labels(self) -> Labels:
         """What is predicted, and how it is read."""
-        text = None if self.label_file is None else storage.read_text(self._beside(self.label_file))
+        text = None if self.label_file is None else cache.read_text(self._beside(self.label_file))
         return Labels.of(self.derived, self.unknown, self.positive_above, self.label_file, text)
 
     def recordings(self) -> list[Recording]:
@@ -152,7 +152,7 @@ class SpeechFolder(Recordings):
         splits = self.splits or self.place
         if splits.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
             return [(None, splits)]
-        there = {name: uri for name in _PARTS if storage.exists(uri := storage.join(splits, name))}
+        there = {name: uri for name in _PARTS if once.exists(uri := storage.join(splits, name))}
         if not there:
             raise ValueError(
                 f"{splits} holds none of {', '.join(_PARTS)}; name another folder, or one table, in `splits`"
@@ -187,8 +187,8 @@ class SpeechFolder(Recordings):
     def _check_folder(self, uid: str) -> None:
         """One look, so that a misplaced folder is told apart from a missing recording."""
         place = storage.join(self.place, self.folder)
-        if not self.folder or storage.is_folder(place):
-            return
+        if not self.folder or storage.is_remote(place) or storage.is_folder(place):
+            return  # a bucket is not listed for it: what is not there is told where its sound is wanted
         if storage.is_folder(storage.join(self.place, uid)):
             raise ValueError(f"there is no folder {place}; {uid} is directly below {self.place}: write `folder: ''`")
         if storage.is_folder(self.place):  # an https server tells of no folders
