@@ -27,6 +27,7 @@ from dtaidistance import dtw as dtaidistance
 from scipy.signal import lfilter
 from tslearn.metrics import SoftDTWLossPyTorch
 
+import augmentations
 from tympan.acoustics import draws, finite_element, strike
 from tympan.acoustics.modes import circle_frequencies, circle_shapes
 from tympan.data import audio
@@ -261,6 +262,7 @@ SECTIONS: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
     "synthesis": beside(synthesis),
     "decoding": beside(decoding),
     "files": beside(files),
+    "augmentations": lambda: augmentations.measured(best),
     "curves": beside(curves),
     "wavenet": beside(lambda: wavenet.generation(best)),
     "crepe": beside(lambda: crepe.hearing(best)),

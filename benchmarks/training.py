@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ RATE, SECONDS, BATCH = 16000, 10.0, 16
 FILES = 64
 EPOCHS = 6
 NETWORKS = ("resnet18", "efficientnet_b0")
+CHANGES = ("time_shift", "speed", "pitch_shift", "time_stretch", "gaussian_noise", "gain", "band_stop", "clipping",
+           "cut_out", "mixup", "frequency_mask", "time_mask", "spectrogram_noise", "coarse_dropout")  # fmt: skip
 
 
 @contextmanager
@@ -43,12 +45,13 @@ def corpus() -> Iterator[Path]:
         yield folder
 
 
-def configured(folder: Path, network: str, **hardware: Any) -> Path:
-    """The configuration of a run without validation, so that its steps are all there is."""
+def configured(folder: Path, network: str, changes: Sequence[str] = (), **hardware: Any) -> Path:
+    """The configuration of a run without validation, so that its steps are all there is; with these augmentations."""
     run = {
         "data": {"type": "manifest", "path": str(folder / "table.csv"), "sample_rate": RATE, "duration": SECONDS},
         "split": {"validation": "none", "ratios": [1.0, 0.0, 0.0]},
         "features": {"type": "mel", "n_mels": 80},
+        "augmentations": [{"type": name} for name in changes],
         "model": {"type": "timm", "name": network},
         "target": {"type": "binary", "labels": ["label"]},
         "training": {"max_epochs": EPOCHS, "batch_size": BATCH},
@@ -108,10 +111,10 @@ class Beside(trainer.Watch):
         return model
 
 
-def overhead(folder: Path, network: str) -> tuple[dict[str, float], Path]:
+def overhead(folder: Path, network: str, changes: Sequence[str] = ()) -> tuple[dict[str, float], Path]:
     """Seconds of a step of the whole run and of a bare one, interleaved, after the first epoch; the share of waiting
     in these steps; and the run's folder."""
-    run = load(configured(folder, network, precision="bf16", channels_last=True))
+    run = load(configured(folder, network, changes, precision="bf16", channels_last=True))
     fit = trainer.fit
 
     def fitted(prepared: Any, *arguments: Any) -> Any:
@@ -266,6 +269,9 @@ def measured() -> dict[str, dict[str, Any]]:
                 rows[f"{network}, the bare {what}, freed memory kept / given back"] = beside(
                     *(alone(measure, network, keep) for keep in (True, False))
                 )
+        rows[f"resnet18, a step of 16 × 10 s with {len(CHANGES)} augmentations / the bare step"] = overhead(
+            folder, "resnet18", CHANGES
+        )[0]
         torch.set_num_threads(2)
         rows["resnet18, a step of 16 × 10 s on two threads / the bare step"] = overhead(folder, "resnet18")[0]
         torch.set_num_threads(1)

@@ -74,7 +74,7 @@ def test_example_is_what_it_declares(name):
     for i in range(len(source)):
         example = source[i]
         assert example.waveform.shape == (1, 777) and example.waveform.dtype == np.float32
-        assert np.isfinite(example.waveform).all() and 0.1 < np.abs(example.waveform).max() <= 1
+        assert np.isfinite(example.waveform).all() and 0.01 < np.abs(example.waveform).max() <= 1
         assert plain(source.values(i)) == plain(example.values)
         assert source.describe(i).id == example.id and source.describe(i).groups == example.groups
         assert set(source.units) <= set(example.values) and source.group in example.groups

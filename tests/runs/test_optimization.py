@@ -69,6 +69,17 @@ def test_onecycle_equals_torchs_and_the_warm_up_is_its_rise(warm: str, rise: flo
     assert ours(scheduler="onecycle", max_lr=0.5, **WARM[warm]) == pytest.approx(theirs)
 
 
+@pytest.mark.parametrize(("steps", "warm"), [(1, 0), (1, 1), (2, 1), (2, 2), (3, 1), (3, 3)])
+def test_onecycle_goes_over_the_fewest_steps(steps: int, warm: int) -> None:
+    config = Optimizer.model_validate({"scheduler": "onecycle", "max_lr": 0.5, "warmup_steps": warm})
+    optim = optimizer(config, nn.Linear(2, 2))
+    schedule: Any = scheduler(config, optim, steps, False)
+    for _ in range(steps):
+        assert 0 < optim.param_groups[0]["lr"] <= 0.5
+        optim.step()
+        schedule.step()
+
+
 @pytest.mark.parametrize("higher", [False, True])
 @pytest.mark.parametrize("warm", WARM)
 def test_reduce_on_plateau_equals_torchs_after_the_warm_up(warm: str, higher: bool) -> None:

@@ -88,7 +88,8 @@ def scheduler(config: OptimizerConfig, what: Optimizer, steps: int, higher_is_be
     """
     warmup = config.warmup_steps or round(config.warmup_ratio * steps)
     if config.scheduler == "onecycle":
-        rise = warmup / steps if warmup else 0.3
+        # torch divides by how many steps it rises less one, and by how many it falls.
+        rise = min(max(warmup, 1 + 1e-6) / steps, 1 - 1e-6) if warmup else 0.3
         peak = (config.max_lr or config.learning_rate) / config.learning_rate
         highest = [peak * group["lr"] for group in what.param_groups]
         return OneCycleLR(what, max_lr=highest, total_steps=steps, pct_start=rise)

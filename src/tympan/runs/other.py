@@ -118,7 +118,7 @@ def evaluate_on(
         assume(f"the run's own data cannot be read ({error}); baselines are left out")
         own = None
     found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
-    into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S}")
+    into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S-%f}")
     with copies.working(into, fresh=True) as made:
         storage.write_text(made / "run.yaml", dump(other))
         metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judging, kept(artifact.config.provenance))

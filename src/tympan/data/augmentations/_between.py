@@ -1,6 +1,6 @@
 """Changes of which one number is drawn evenly between two."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
@@ -19,7 +19,7 @@ class Between(Augmentation):
     """The highest."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _ordered(self) -> "Between":
         if self.low > self.high:
             raise ValueError(
                 f"{self.type}.low is {self.low:g}{self.unit}, above high, {self.high:g}{self.unit}; exchange them"
