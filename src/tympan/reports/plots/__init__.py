@@ -18,6 +18,7 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "font.size": 10.0,
     "text.color": INK,
+    "axes.facecolor": "none",
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.titlesize": 10.5,
@@ -75,19 +76,18 @@ def plot(
 ) -> Plot:
     """Let `paint` draw on axes of a `size` (in), or on `rows` of them, each under the last; nothing global changes."""
     from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     file, out = slug(name), io.StringIO()
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's own fonts draw the text
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = Figure(figsize=size, dpi=150, layout="constrained", facecolor="none")
         axes = [figure.add_subplot(rows, 1, row + 1) for row in range(rows)]
         paint(axes if rows > 1 else axes[0])
-        figure.savefig(
-            out, format="svg", transparent=True, dpi=150, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
+        # `savefig` would draw everything twice.
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        FigureCanvasSVG(figure).print_svg(out, metadata=nothing)
     return Plot(file, caption, alt, _inline(out.getvalue(), file), table)
 
 
