@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from sklearn import metrics as oracle
 
 from tympan.objectives import Metric
+from tympan.objectives.resample import figure
 
 RATE = 4.0  # Hz, of signals over time
 every = pytest.mark.parametrize(
@@ -66,6 +67,19 @@ def test_rows_have_one_length_and_order_does_not_matter(name, space):
     pairs = recordings(metric, space)
     assert len({len(row(metric, p, t)) for p, t in pairs}) == 1
     assert score(metric, pairs) == pytest.approx(score(metric, pairs[::-1]), rel=1e-9)
+
+
+@every
+@pytest.mark.parametrize("broken", [False, True])
+def test_many_draws_at_once_are_each_what_it_says_of_the_rows_drawn(name, space, broken):
+    metric, pairs = Metric.find(name)(), recordings(Metric.find(name)(), space)
+    rows = np.array([row(metric, p.round(1), t) for p, t in pairs])  # with ties
+    if broken:
+        rows[3] = row(metric, np.full_like(pairs[3][0], np.nan), pairs[3][1])
+    counts = np.random.default_rng(1).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=40)
+    counts = np.concatenate([counts, np.eye(len(rows), dtype=counts.dtype)])  # of one recording alone as well
+    one_by_one = [figure(metric, rows.repeat(count, axis=0)) for count in counts]
+    np.testing.assert_allclose(metric.drawn(rows, counts), one_by_one, atol=1e-9)
 
 
 @every

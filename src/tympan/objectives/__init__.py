@@ -11,7 +11,7 @@ from ..signals import Signal
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
     from .accumulate import Accumulator
@@ -205,6 +205,15 @@ class Metric(Component):
     @abstractmethod
     def score(self, rows: "Float[np.ndarray, 'recordings columns']") -> float:
         """The figure over recordings; NaN where it is undefined (no positives, one value)."""
+
+    def drawn(
+        self, rows: "Float[np.ndarray, 'recordings columns']", counts: "Int[np.ndarray, 'draws recordings']"
+    ) -> "Float[np.ndarray, 'draws']":
+        """The figure of each draw, in which every recording counts as often as `counts` says; NaN where it is not
+        finite. A metric overrides this where it makes many figures at once."""
+        from .resample import figures
+
+        return figures(self, rows, counts)
 
     def unit(self, unit: str) -> str:
         """The figure's own unit, for outputs of a unit; none by default."""

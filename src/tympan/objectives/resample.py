@@ -14,6 +14,7 @@ OVERALL = "overall"
 """The name of the mean over outputs."""
 MIN_GROUPS = 8
 """Below so many groups an interval would look more certain than it is, and none is given."""
+_AT_ONCE = 1 << 22  # numbers in memory
 
 
 def draw(repeats: "Sequence[Accumulator]", resamples: int, seed: int) -> dict[str, Float[np.ndarray, "resamples"]]:
@@ -77,6 +78,14 @@ def level(
         return (share * means).sum(0) / share.sum(0)
 
 
+def figures(
+    metric: "Metric", rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+) -> Float[np.ndarray, "draws"]:
+    """The figures of draws, one after the other."""
+    columns = np.ascontiguousarray(rows.T)  # that lie together in memory are repeated and summed many times faster
+    return np.array([figure(metric, columns.repeat(count, axis=1).T) for count in counts])
+
+
 def figure(metric: "Metric", rows: Float[np.ndarray, "recordings columns"]) -> float:
     """The figure over recordings; NaN where it is not finite, or of nothing."""
     if not len(rows):
@@ -119,24 +128,16 @@ def _pooled(
     rng = np.random.default_rng(seed)
     (names,) = everyone
     number = {group: i for i, group in enumerate(names)}
+    size = len(names)
+    counts = np.stack([np.bincount(rng.integers(size, size=size), minlength=size) for _ in range(resamples)])
     metric, outputs = repeats[0].metric, repeats[0].outputs
-    tables = []
-    for _, groups, rows in (repeat.rows(name) for name in outputs for repeat in repeats):
+    found = np.full((resamples, len(outputs) * len(repeats)), np.nan)
+    for k, (_, groups, rows) in enumerate(repeat.rows(name) for name in outputs for repeat in repeats):
         place = np.array([number[g] for g in groups], np.int64)
-        count = np.bincount(place, minlength=len(names))
-        # Columns lie together in memory: drawing and summing rows is then many times faster.
-        columns = np.ascontiguousarray(rows[np.argsort(place, kind="stable")].T)
-        tables.append((columns, count, np.cumsum(count) - count))
-    figures = np.full((resamples, len(tables)), np.nan)
-    for r in range(resamples):
-        group = rng.integers(len(names), size=len(names))
-        for k, (columns, count, start) in enumerate(tables):
-            n = count[group]
-            end = np.cumsum(n)
-            # The rows of one group lie together: count on from where each drawn group begins.
-            at = np.arange(end[-1]) + np.repeat(start[group] - end + n, n)
-            figures[r, k] = figure(metric, columns.take(at, axis=1).T)
-    return figures.reshape(resamples, len(outputs), len(repeats))
+        at_once = max(_AT_ONCE // max(len(place), 1), 1)
+        for first in range(0, resamples, at_once):
+            found[first : first + at_once, k] = metric.drawn(rows, counts[first : first + at_once, place])
+    return found.reshape(resamples, len(outputs), len(repeats))
 
 
 def _signals(

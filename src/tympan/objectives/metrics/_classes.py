@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+
+from ..drawn import Array
+from ..resample import mean
 
 
 def answers(prediction: Float[np.ndarray, "values known"]) -> Float[np.ndarray, "known"]:
@@ -24,3 +27,26 @@ def one_vs_rest(
         return figure(scores[:, 0], truth == 1)
     figures = [f for c in range(scores.shape[1]) if not np.isnan(f := figure(scores[:, c], truth == c))]
     return sum(figures) / len(figures) if figures else float("nan")
+
+
+def one_vs_rest_drawn(
+    figures: Callable[[Array, Array, Array], Array],
+    rows: Float[np.ndarray, "recordings columns"],
+    counts: Int[np.ndarray, "draws recordings"],
+) -> Float[np.ndarray, "draws"]:
+    """The same in every draw, by one of the figures of `objectives.drawn`."""
+    scores, truth = rows[:, :-1], rows[:, -1]
+    broken = np.isnan(scores).any(1)
+    scores, truth, weights = scores[~broken], truth[~broken], counts[:, ~broken].astype(float)
+    classes = [1] if scores.shape[1] == 1 else range(scores.shape[1])
+    own = [figures((truth == c).astype(float), p, weights) for c, p in zip(classes, scores.T, strict=True)]
+    return np.where(counts[:, broken].any(1), np.nan, mean(np.stack(own, 1)))
+
+
+def sums_drawn(
+    rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+) -> Float[np.ndarray, "draws columns"]:
+    """The sums of rows in every draw; NaN where a broken one is drawn."""
+    broken = np.isnan(rows).any(1)
+    sums = counts[:, ~broken].astype(float) @ rows[~broken]
+    return np.where(np.any(counts[:, broken], axis=1, keepdims=True), np.nan, sums)

@@ -1,10 +1,10 @@
 """The part of the answers that is right."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .. import Metric
-from ._classes import answers
+from ._classes import answers, sums_drawn
 
 
 class Accuracy(Metric):
@@ -23,3 +23,10 @@ class Accuracy(Metric):
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
         right, n = rows.sum(0)
         return float(right / n)
+
+    def drawn(
+        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+    ) -> Float[np.ndarray, "draws"]:
+        right, n = sums_drawn(rows, counts).T
+        with np.errstate(invalid="ignore"):
+            return right / n

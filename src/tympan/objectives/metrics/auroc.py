@@ -1,10 +1,11 @@
 """Area under the receiver operating characteristic."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from .. import Metric
-from ._classes import one_vs_rest
+from ..drawn import auroc
+from ._classes import one_vs_rest, one_vs_rest_drawn
 
 
 class AUROC(Metric):
@@ -22,6 +23,11 @@ class AUROC(Metric):
 
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
         return one_vs_rest(_area, rows)
+
+    def drawn(
+        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+    ) -> Float[np.ndarray, "draws"]:
+        return one_vs_rest_drawn(auroc, rows, counts)
 
 
 def _area(scores: Float[np.ndarray, "recordings"], positive: Bool[np.ndarray, "recordings"]) -> float:

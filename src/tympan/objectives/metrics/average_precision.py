@@ -1,10 +1,11 @@
 """Average precision: the area under the precision-recall steps."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from .. import Metric
-from ._classes import one_vs_rest
+from ..drawn import average_precision
+from ._classes import one_vs_rest, one_vs_rest_drawn
 
 
 class AveragePrecision(Metric):
@@ -22,6 +23,11 @@ class AveragePrecision(Metric):
 
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
         return one_vs_rest(_precision, rows)
+
+    def drawn(
+        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+    ) -> Float[np.ndarray, "draws"]:
+        return one_vs_rest_drawn(average_precision, rows, counts)
 
 
 def _precision(scores: Float[np.ndarray, "recordings"], positive: Bool[np.ndarray, "recordings"]) -> float:

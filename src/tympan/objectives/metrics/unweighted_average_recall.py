@@ -1,10 +1,10 @@
 """The mean over classes of the part that is recognised (also called balanced accuracy)."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .. import Metric
-from ._classes import answers
+from ._classes import answers, sums_drawn
 
 
 class UnweightedAverageRecall(Metric):
@@ -25,5 +25,16 @@ class UnweightedAverageRecall(Metric):
         return *(float(right[h].sum()) for h in here), *(float(h.sum()) for h in here)
 
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        right, count = rows.sum(0).reshape(2, -1)
-        return float((right[count > 0] / count[count > 0]).mean())
+        return float(_recall(rows.sum(0)[None])[0])
+
+    def drawn(
+        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+    ) -> Float[np.ndarray, "draws"]:
+        return _recall(sums_drawn(rows, counts))
+
+
+def _recall(sums: Float[np.ndarray, "draws columns"]) -> Float[np.ndarray, "draws"]:
+    right, count = np.split(sums, 2, axis=1)
+    with np.errstate(invalid="ignore"):
+        recall = np.where(count == 0, 0.0, right / np.where(count == 0, 1.0, count))
+        return recall.sum(1) / (count != 0).sum(1)
