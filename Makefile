@@ -9,7 +9,7 @@ demo: setup          ## synthesise drums, train CRePE to measure them, evaluate,
 	.venv/bin/tympan train configs/drum_diameter.yaml
 
 test: setup          ## everything that is quick, two processes
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup     ## what takes long
 	$(PYTHON) -m pytest -q -m slow

@@ -17,6 +17,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no process waits for one of them at the end."""
+    longest = ("test_readme.py", "test_notebook.py", "test_own_instrument.py", "test_large_bucket.py")
+    items.sort(key=lambda item: item.path.name not in longest)
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TYMPAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
