@@ -53,6 +53,7 @@ def test_the_commands_work() -> None:
     assert "diameter (m)" in said and said.count(".wav") == 4
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_is_one_script_that_works() -> None:
     code = "".join(block for block in blocks("python") if not block.startswith("# my_instruments.py"))
     Path("walk.py").write_text(code, encoding="utf-8")

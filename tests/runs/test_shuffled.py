@@ -40,6 +40,7 @@ def test_the_probability_is_small_for_a_model_that_hears() -> None:
         assert chance(part(lambda rng, course: course + rng.normal(size=40), 0), name=name) == 0.001
 
 
+@pytest.mark.slow
 def test_the_probability_is_any_for_a_model_that_says_anything() -> None:
     found = [chance(part(lambda rng, course: rng.normal(size=40), seed), seed) for seed in range(60)]
     assert kstest(found, "uniform").pvalue > 0.01

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import begins
+from ._places import begins, lengths
 
 MOST = 8
 """The most masks of one augmentation."""
@@ -102,7 +102,7 @@ def masked(
 def sounding(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, "batch 1 2"]:
     """Where each clip's real frames begin and end."""
     first = begins(real)
-    return torch.stack([first, first + real.sum(1)], 1)[:, None]
+    return torch.stack([first, first + lengths(real)], 1)[:, None]
 
 
 def mean(
@@ -111,4 +111,4 @@ def mean(
     """What the signal says is the mean of its values; else that of each clip's real cells. Padding is 0."""
     if signal.mean is not None:
         return x.new_full((len(x),), signal.mean)
-    return x.sum((1, 2)) / (real.sum(1).clamp(min=1) * x.shape[1])
+    return x.sum((1, 2)) / (lengths(real).clamp(min=1) * x.shape[1])

@@ -1,5 +1,6 @@
 """Where the sound of a clip lies, for changes that make it longer or shorter."""
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
@@ -9,7 +10,16 @@ from ...memory import plain
 
 def begins(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, " batch"]:
     """The first real sample of each clip."""
+    if real.device.type == "cpu":  # numpy stops at the first, and counts many at once
+        return torch.from_numpy(real.numpy().argmax(1))
     return real.view(torch.uint8).argmax(1)
+
+
+def lengths(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, " batch"]:
+    """How many samples of each clip are real."""
+    if real.device.type == "cpu":
+        return torch.tensor([int(np.count_nonzero(row)) for row in real.numpy()])
+    return real.sum(1)
 
 
 def moved(
@@ -37,7 +47,7 @@ def put_back(
     frames = y.shape[2]
     length = length.clamp(1, frames)
     begin = begins(real)
-    end = begin + real.sum(1)
+    end = begin + lengths(real)
     first = torch.where(end == frames, frames - length, begin.minimum(frames - length))
     place = torch.arange(frames, device=y.device)
     there = (place >= first[:, None]) & (place < (first + length)[:, None])

@@ -9,7 +9,7 @@ from torch import Tensor
 from ...signals import Signal
 from . import On
 from ._between import Between
-from ._places import begins, moved, put_back
+from ._places import begins, lengths, moved, put_back
 
 
 class Tempo(Between):
@@ -39,4 +39,4 @@ class Tempo(Between):
         factor = self.between(uniform[:, 0])
         flat = moved(x, -begins(real)).flatten(0, 1)
         y = self.play(flat, factor.repeat_interleave(channels), frames / signal.duration)
-        return put_back(y.unflatten(0, (-1, channels)), (real.sum(1) / factor).ceil().long(), real)
+        return put_back(y.unflatten(0, (-1, channels)), (lengths(real) / factor).ceil().long(), real)

@@ -30,9 +30,11 @@ class Background(Chosen, Between):
     ) -> Float[np.ndarray, "channels samples"]:
         _, behind = self.chosen(float(uniform[0]), sample_rate)
         n = x.shape[1]
-        starts = len(behind) - n + 1 if len(behind) > n else len(behind)
-        behind = np.take(behind, np.arange(n) + int(uniform[1] * starts), mode="wrap")
-        power = float(np.square(behind, dtype=np.float64).mean())
+        if len(behind) <= n:
+            behind = np.resize(behind, n + len(behind) - 1)
+        start = int(uniform[1] * (len(behind) - n + 1))
+        behind = behind[start : start + n]
+        power = float(np.dot(behind, behind)) / n
         ratio = self.between(float(uniform[2]))
-        wanted = float(np.square(x, dtype=np.float64).mean()) * 10 ** (-ratio / 10)
+        wanted = float(np.vdot(x, x)) / x.size * 10 ** (-ratio / 10)
         return x + behind * np.float32(np.sqrt(wanted / power) if power else 0.0)

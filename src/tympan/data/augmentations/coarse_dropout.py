@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from ._masks import Mask, Spans
-from ._places import begins
+from ._places import begins, lengths
 
 _MOST = 32
 
@@ -49,7 +49,7 @@ class CoarseDropout(Mask):
         width = max(round(self.width * real.shape[1] / signal.duration), 1)
         holes = self.fewest + (uniform[:, :1] * (self.most - self.fewest + 1)).long()
         across, up = uniform[:, 1 : 1 + 2 * self.most].chunk(2, 1)
-        length = real.sum(1, keepdim=True)
+        length = lengths(real)[:, None]
         first = begins(real)[:, None] + (across * (length - width + 1).clamp(min=1)).long()
         there = torch.arange(self.most, device=real.device) < holes
         end = torch.where(there, first + length.clamp(max=width), first)

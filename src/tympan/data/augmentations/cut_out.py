@@ -9,7 +9,7 @@ from torch import Tensor
 from ...signals import Signal
 from . import On
 from ._masks import Mask, Spans, masked
-from ._places import begins
+from ._places import begins, lengths
 
 
 class CutOut(Mask):
@@ -28,7 +28,7 @@ class CutOut(Mask):
         self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
     ) -> tuple[Spans, Spans]:
         widest = max(round(self.max_width * real.shape[1] / signal.duration), 1)
-        along = masked(uniform, 1, widest, begins(real)[:, None], real.sum(1, keepdim=True))
+        along = masked(uniform, 1, widest, begins(real)[:, None], lengths(real)[:, None])
         return along.new_tensor([0, channels]).expand(len(real), 1, 2), along
 
     def fill(self, x: Tensor, real: Tensor, signal: Signal) -> Float[Tensor, " batch"]:

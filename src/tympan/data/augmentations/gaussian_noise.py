@@ -9,6 +9,7 @@ from torch import Tensor
 from ...signals import Signal
 from . import On
 from ._between import Between
+from ._places import lengths
 from ._random import noise
 
 
@@ -43,5 +44,5 @@ class GaussianNoise(Between):
 
     def _level(self, x: Tensor, real: Tensor, uniform: Tensor) -> Float[Tensor, "batch 1 1"]:
         ratio = self.between(uniform[:, 0])
-        power = x.square().sum((1, 2)) / (real.sum(1).clamp(min=1) * x.shape[1])
+        power = x.square().sum((1, 2)) / (lengths(real).clamp(min=1) * x.shape[1])
         return (power * 10 ** (-ratio / 10)).sqrt()[:, None, None]

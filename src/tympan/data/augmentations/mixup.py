@@ -10,7 +10,7 @@ from torch import Tensor
 from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import begins
+from ._places import begins, lengths
 
 _MOST = 20
 
@@ -40,7 +40,7 @@ class Mixup(Augmentation):
         uniform: Float[Tensor, "batch draws"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        share, length = self._share(uniform), real.sum(1)
+        share, length = self._share(uniform), lengths(real)
         there = real | real.roll(-1, 0)
         if not plain(x):
             mean = x.sum(2, keepdim=True) / length.clamp(min=1)[:, None, None]

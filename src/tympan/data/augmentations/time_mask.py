@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from ._masks import MOST, Mask, Spans, masked
-from ._places import begins
+from ._places import begins, lengths
 
 
 class TimeMask(Mask):
@@ -29,5 +29,5 @@ class TimeMask(Mask):
         self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
     ) -> tuple[Spans, Spans]:
         widest = max(round(self.max_width * real.shape[1] / signal.duration), 1)
-        along = masked(uniform, self.masks, widest, begins(real)[:, None], real.sum(1, keepdim=True))
+        along = masked(uniform, self.masks, widest, begins(real)[:, None], lengths(real)[:, None])
         return along.new_tensor([0, channels]).expand(len(real), 1, 2), along

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import moved
+from ._places import lengths, moved
 from ._random import even
 
 
@@ -39,7 +39,7 @@ class TimeShift(Augmentation):
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
         frames = x.shape[2]
         room = min(round(self.max_shift * frames / signal.duration), frames // 2)
-        most = (real.sum(1, keepdim=True) // 2).clamp(max=room)
+        most = (lengths(real)[:, None] // 2).clamp(max=room)
         # 2 * most + 1 shifts, each as likely as any other.
         later = (uniform[:, :1] * (2 * most + 1)).long() - most
         y, there = moved(x, later[:, 0]), moved(real[:, None], later[:, 0])[:, 0]
