@@ -31,7 +31,7 @@ SHORT = {
     "drum_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "drum_diameter": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
     "tom_pitch": ["data.size=40", "training.max_steps=2", "training.batch_size=8"],
-    "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2", "model.name=test_resnet"],
+    "als": ["training.max_steps=1", "training.batch_size=8", "split.folds=2"],
     "speech_digits": ["training.max_steps=1", "training.batch_size=8"],
     "skin_response": ["data.size=36", "data.listeners=6", "training.max_steps=1", "loader.num_workers=0"],
     "pmemo2019_transformer": ["training.max_steps=1", "training.batch_size=4", "loader.num_workers=0"],

@@ -44,9 +44,9 @@ def rulings(scores: Scores) -> list[Ruling]:
         guilty = [who for who, suspect in ruled.items() if suspect]
         if guilty:
             told = "; ".join(f"{CONTROLS[who]}, {metric} {cell(there[who])}" for who in guilty)
-            tells = "tells" if len(guilty) == 1 else "each tell"
+            who = "this alone tells" if len(guilty) == 1 else "each of these alone tells"
             sentence = (
-                f"{output} is suspect: this alone {tells} it as well as the model does, {metric} {cell(mine)}: {told}. "
+                f"{output} is suspect: {who} it as well as the model does, {metric} {cell(mine)}: {told}. "
                 "What the model hears may be no more than that."
             )
             found.append(Ruling(output, True, sentence))
