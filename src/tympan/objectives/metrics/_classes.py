@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from ..drawn import Array
 from ..resample import mean
@@ -16,25 +16,12 @@ def answers(prediction: Float[np.ndarray, "values known"]) -> Float[np.ndarray, 
 
 
 def one_vs_rest(
-    figure: Callable[[Float[np.ndarray, "recordings"], Bool[np.ndarray, "recordings"]], float],
-    rows: Float[np.ndarray, "recordings columns"],
-) -> float:
-    """The mean over classes of a ranking's figure, where it is defined; rows are probabilities and the class."""
-    scores, truth = rows[:, :-1], rows[:, -1]
-    if np.isnan(scores).any():
-        return float("nan")
-    if scores.shape[1] == 1:
-        return figure(scores[:, 0], truth == 1)
-    figures = [f for c in range(scores.shape[1]) if not np.isnan(f := figure(scores[:, c], truth == c))]
-    return sum(figures) / len(figures) if figures else float("nan")
-
-
-def one_vs_rest_drawn(
     figures: Callable[[Array, Array, Array], Array],
     rows: Float[np.ndarray, "recordings columns"],
     counts: Int[np.ndarray, "draws recordings"],
 ) -> Float[np.ndarray, "draws"]:
-    """The same in every draw, by one of the figures of `objectives.drawn`."""
+    """In every draw, the mean over classes of a ranking's figure, one of `objectives.drawn`, where it is defined; rows
+    are probabilities and the class."""
     scores, truth = rows[:, :-1], rows[:, -1]
     broken = np.isnan(scores).any(1)
     scores, truth, weights = scores[~broken], truth[~broken], counts[:, ~broken].astype(float)

@@ -1,11 +1,11 @@
 """Area under the receiver operating characteristic."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from .. import Metric
 from ..drawn import auroc
-from ._classes import one_vs_rest, one_vs_rest_drawn
+from ._classes import one_vs_rest
 
 
 class AUROC(Metric):
@@ -22,18 +22,9 @@ class AUROC(Metric):
         return *map(float, prediction[:, 0]), float(truth[0])
 
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        return one_vs_rest(_area, rows)
+        return float(self.drawn(rows, np.ones((1, len(rows)), np.int64))[0])
 
     def drawn(
         self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
     ) -> Float[np.ndarray, "draws"]:
-        return one_vs_rest_drawn(auroc, rows, counts)
-
-
-def _area(scores: Float[np.ndarray, "recordings"], positive: Bool[np.ndarray, "recordings"]) -> float:
-    above, below = scores[positive], np.sort(scores[~positive])
-    if not (len(above) and len(below)):
-        return float("nan")
-    # Negatives below each positive, and below or equal to it: their mean gives half a point for a tie.
-    wins = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
-    return float(wins / (2 * len(above) * len(below)))
+        return one_vs_rest(auroc, rows, counts)
