@@ -142,14 +142,13 @@ def results(metrics: Mapping[str, Scores]) -> str:
             main = scores["model"][output][main_metric(names)]
             units = [unit(scores, output, metric) for metric in names]
             heads = [f"{m} ({u})" if u else m for m, u in zip(names, units, strict=True)]
-            rows = [["who", *heads], ["---"] * (1 + len(heads))]
-            rows += [
+            rows = [
                 [who, *(beside(f, metric) if (f := scores[who][output].get(metric)) else "" for metric in names)]
                 for who in in_order(scores)
                 if output in scores[who]
             ]
             count = f"{main['n']} recordings in {groups_of(main)}"
-            table = "\n".join(f"| {' | '.join(map(plain, row))} |" for row in rows)
+            table = grid(["who", *heads], rows)
             said = [verdict(scores, output).sentence] * (split == part) + list(map(plain, marks(scores, output)))
             own, _, corpus = split.replace("_", " ").partition("/")
             whole = f"### {plain(output)}: {own} part{f' of {plain(corpus)}' * bool(corpus)}, {count}"
@@ -167,12 +166,7 @@ def results(metrics: Mapping[str, Scores]) -> str:
 
 
 def _judged(judged: Mapping[str, Any], group: str) -> str:
-    blocks = [clinical.NO_DEVICE]
-    for table in clinical.tables(judged, group):
-        rows = [table.heads, ["---"] * len(table.heads), *table.rows]
-        lines = "\n".join(f"| {' | '.join(map(plain, row))} |" for row in rows)
-        blocks.append(f"### {table.title[:1].upper()}{table.title[1:]}\n\n{lines}")
-    return "\n\n".join(blocks)
+    return "\n\n".join([clinical.NO_DEVICE, *titled(judged, group, 3)])
 
 
 def _limits(configuration: Mapping[str, Any], metrics: Mapping[str, Scores]) -> str:
@@ -209,3 +203,16 @@ def _value(value: Any) -> str:
 def plain(text: str) -> str:
     """Text that leaves a Markdown table whole."""
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def grid(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(map(plain, row))} |" for row in [heads, ["---"] * len(heads), *rows])
+
+
+def titled(judged: Mapping[str, Any], group: str, level: int) -> list[str]:
+    """The tables of what clinical.json holds, each below a heading of this level."""
+    return [
+        f"{'#' * level} {table.title[:1].upper()}{table.title[1:]}\n\n{grid(table.heads, table.rows)}"
+        for table in clinical.tables(judged, group)
+    ]

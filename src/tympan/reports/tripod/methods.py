@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import clinical
+from .. import card
 from ..facts import counted
 from ..table import Scores
-from .told import Told, grid, section, titled
+from .told import Told, section
 
 
 def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
@@ -68,7 +68,7 @@ def counts(told: Told) -> list[str]:
         for label, own in of["labels"].items()
     ]
     heads = ["part", "label", f"{told.group}s", "of these with it", "recordings", "of these with it", "unknown"]
-    found = [f"What is known in each part{told.several}:", *([grid(heads, rows)] if rows else [])]
+    found = [f"What is known in each part{told.several}:", *([card.grid(heads, rows)] if rows else [])]
     others = []
     for part, of in told.parts.items():
         size = f"{counted(of['recordings'], 'recording')} of {counted(of['groups'], told.group)}"
@@ -140,4 +140,7 @@ def _fairness(told: Told) -> str:
 def _output(told: Told) -> list[str]:
     what = {"binary": "the probability that each label holds", "categorical": "a probability for each class"}
     kinds = dict.fromkeys(what.get(target["type"], f"what a `{target['type']}` target says") for target in told.targets)
-    return [f"The model says {', and '.join(kinds)}.", *map(titled, clinical.tables(told.judged, told.group)[:1])]
+    return [
+        f"The model says {', and '.join(kinds)}.",
+        *card.titled(told.judged, told.group, 4)[:1],
+    ]

@@ -4,7 +4,7 @@ from .. import card, clinical, suspects
 from ..facts import PARTS, counted, json_of, splits
 from ..table import Scores, groups_of, headline_part, main_metric, shown, verdict
 from .methods import counts
-from .told import Told, grid, titled
+from .told import Told
 
 
 def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
@@ -27,7 +27,10 @@ def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
         20: _participants(told),
         21: ["\n".join(_development(told))],
         22: _specification(told),
-        23: [_lower(card.results(told.metrics)), *map(titled, clinical.tables(told.judged, told.group)[1:])],
+        23: [
+            _lower(card.results(told.metrics)),
+            *card.titled(told.judged, told.group, 4)[1:],
+        ],
         24: [_updating(told)],
         25: ["\n".join([*alarms, *beaten, *ruled])],
         26: ["\n".join([*alarms, *_limits(scores, part)])],
@@ -58,7 +61,7 @@ def _participants(told: Told) -> list[str]:
         if own["positives"] is not None
     ]
     heads = ["label", f"{told.group}s", "of these with it", "recordings", "of these with it"]
-    return [f"Judged in the {PARTS.get(part, part)} part:", grid(heads, rows)]
+    return [f"Judged in the {PARTS.get(part, part)} part:", card.grid(heads, rows)]
 
 
 def _development(told: Told) -> list[str]:

@@ -7,8 +7,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from .. import card
-from ..clinical import Table
 from ..facts import PARTS, json_of, text
 from ..table import Scores
 
@@ -74,13 +72,3 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return "/".join(map(str, value))
     return f"`{value}`" if isinstance(value, str) else str(value)
-
-
-def grid(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(map(card.plain, row))} |" for row in [heads, ["---"] * len(heads), *rows])
-
-
-def titled(table: Table) -> str:
-    """A table with its title as a heading of the fourth level."""
-    return f"#### {table.title[:1].upper()}{table.title[1:]}\n\n{grid(table.heads, table.rows)}"
