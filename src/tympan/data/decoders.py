@@ -1,13 +1,12 @@
 """The decoders that one may ask for, by name."""
 
 import importlib.util
-from typing import Literal
+from typing import Annotated, Literal
 
-Decoder = Literal["auto", "soundfile", "pyav"]
-"""What decodes: soundfile (libsndfile) and, for what it lacks, PyAV (FFmpeg); or one of them alone."""
+from pydantic import BeforeValidator
 
 
-def named(decoder: object) -> object:
+def _named(decoder: object) -> object:
     """A decoder by its name here; `librosa`, which decodes by soundfile itself, where that is installed.
 
     Raises:
@@ -18,3 +17,7 @@ def named(decoder: object) -> object:
             raise ValueError("decoder: librosa is not installed, and decodes by soundfile; write decoder: soundfile")
         return "soundfile"
     return decoder
+
+
+Decoder = Annotated[Literal["auto", "soundfile", "pyav"], BeforeValidator(_named)]
+"""What decodes: soundfile (libsndfile) and, for what it lacks, PyAV (FFmpeg); or one of them alone."""

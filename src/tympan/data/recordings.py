@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import field_validator
 
 from ..component import assume
 from ..signals import check_channels
 from . import Description, Example, audio, cache, crop, storage
 from .datasets import Dataset
-from .decoders import Decoder, named
+from .decoders import Decoder
 from .table import some
 
 
@@ -52,11 +51,6 @@ class Recordings(Dataset):
     decoder: Decoder = "auto"
     """What decodes: soundfile, and PyAV what that cannot; or one of them alone, `soundfile` or `pyav`. They differ in
     compressed sound by less than is heard. `librosa` stands for soundfile, by which it decodes, if it is installed."""
-
-    @field_validator("decoder", mode="before")
-    @classmethod
-    def _known_decoder(cls, value: object) -> object:
-        return named(value)
 
     @abstractmethod
     def recordings(self) -> list[Recording]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ..component import Section, assume
-from ..data.decoders import Decoder, named
+from ..data.decoders import Decoder
 
 _SHIFT, _FILL = 5.0, 0.001  # s, full scale
 _NOISE = 0.005  # full scale
@@ -63,11 +63,6 @@ class NaipAudio(Section):
     """Holes: `coarse_dropout`."""
     shift: bool = False
     """Moved in frequency: `affine_shift`."""
-
-    @field_validator("decoder", mode="before")
-    @classmethod
-    def _known_decoder(cls, value: object) -> object:
-        return named(value)
 
     def sections(self) -> dict[str, Any]:
         """`data`, `features` and `augmentations` as they are written here."""
