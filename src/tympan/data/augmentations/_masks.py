@@ -10,7 +10,7 @@ from torch import Tensor
 from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
-from ._places import begins, lengths
+from ._places import lengths
 
 MOST = 8
 """The most masks of one augmentation."""
@@ -97,12 +97,6 @@ def masked(
     width = 1 + (width * (length // 2).clamp(1, widest)).long()
     start = first + (start * (length - width + 1)).long()
     return torch.stack([start, start + width], 2)
-
-
-def sounding(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, "batch 1 2"]:
-    """Where each clip's real frames begin and end."""
-    first = begins(real)
-    return torch.stack([first, first + lengths(real)], 1)[:, None]
 
 
 def mean(

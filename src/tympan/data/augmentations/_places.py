@@ -22,6 +22,12 @@ def lengths(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, " batch"]:
     return real.sum(1)
 
 
+def sounding(real: Bool[Tensor, "batch frames"]) -> Int[Tensor, "batch 2"]:
+    """Where each clip's real samples begin and end."""
+    first = begins(real)
+    return torch.stack([first, first + lengths(real)], 1)
+
+
 def moved(
     x: Shaped[Tensor, "batch channels frames"], by: Int[Tensor, " batch"]
 ) -> Shaped[Tensor, "batch channels frames"]:
@@ -46,8 +52,7 @@ def put_back(
     on the right, where it begins where it began; and which samples are real."""
     frames = y.shape[2]
     length = length.clamp(1, frames)
-    begin = begins(real)
-    end = begin + lengths(real)
+    begin, end = sounding(real).unbind(1)
     first = torch.where(end == frames, frames - length, begin.minimum(frames - length))
     place = torch.arange(frames, device=y.device)
     there = (place >= first[:, None]) & (place < (first + length)[:, None])

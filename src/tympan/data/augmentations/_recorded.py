@@ -12,7 +12,7 @@ from torch import Tensor
 from ...signals import Signal
 from .. import audio, cache, storage
 from . import Augmentation, On
-from ._places import begins, lengths
+from ._places import sounding
 
 
 class Recorded(Augmentation):
@@ -37,9 +37,8 @@ class Recorded(Augmentation):
         uniform: Float[Tensor, "batch draws"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        y, rate, first = x.clone(), round(x.shape[2] / signal.duration), begins(real)
-        spans = torch.stack([first, first + lengths(real)], 1).tolist()
-        for clip, (begin, end), numbers in zip(y, spans, uniform, strict=True):
+        y, rate = x.clone(), round(x.shape[2] / signal.duration)
+        for clip, (begin, end), numbers in zip(y, sounding(real).tolist(), uniform, strict=True):
             sound = clip[:, begin:end].detach().numpy()
             clip[:, begin:end] = torch.from_numpy(self.disturb(sound, numbers.numpy(), rate).astype(np.float32))
         return y, real

@@ -8,7 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ...signals import Signal
-from ._masks import MOST, Mask, Spans, masked, sounding
+from ._masks import MOST, Mask, Spans, masked
+from ._places import sounding
 
 
 class FrequencyMask(Mask):
@@ -34,4 +35,4 @@ class FrequencyMask(Mask):
                 f"{channels} channels; set it to at most {channels // 2}"
             )
         every = torch.full((len(real), 1), channels, device=real.device)
-        return masked(uniform, self.masks, self.max_width, torch.zeros_like(every), every), sounding(real)
+        return masked(uniform, self.masks, self.max_width, torch.zeros_like(every), every), sounding(real)[:, None]
