@@ -33,18 +33,18 @@ def measured(best: Timed) -> dict[str, dict[str, Any]]:
     sound = rng.normal(0, 0.1, (BATCH, round(RATE * SECONDS))).astype(np.float32)
     batch = torch.from_numpy(sound)[:, None]
     key = torch.stack([torch.zeros(BATCH, dtype=torch.long), torch.arange(BATCH)], 1)
-    rows: dict[str, dict[str, Any]] = {}
+    mono, rows = Signal(("mono",), float(RATE), SECONDS), dict[str, dict[str, Any]]()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         _recordings(Path(folder), rng)
         for (name, fields), peers in _waves(folder, sound, batch).items():
-            ours = _ours(name, dict(fields), batch, key, Signal(("mono",), float(RATE), SECONDS))
+            ours = _ours(name, dict(fields), batch, key, mono)
             rows |= _row(best, name, ours, peers)
         image = torch.randn(BATCH, BANDS, FRAMES)
         signal = Signal(tuple(f"{i}" for i in range(BANDS)), FRAMES / SECONDS, SECONDS, mean=0.0)
         for (name, fields), peers in _images(image).items():
             rows |= _row(best, name, _ours(name, dict(fields), image.clone(), key, signal, ours=True), peers)
-        rows |= _row(best, "mixup", _ours("mixup", {}, batch, key, Signal(("mono",), float(RATE), SECONDS)), {
+        rows |= _row(best, "mixup", _ours("mixup", {}, batch, key, mono), {
             "torch, by hand": lambda: _mixed_by_hand(batch, torch.distributions.Beta(10.0, 10.0).sample((BATCH,)))
         })  # fmt: skip
     return rows

@@ -105,9 +105,10 @@ class Ahead(torch.utils.data.Dataset[dict[str, Any]]):
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         self.next = max(self.next, position)
-        held = self.gate.limit if self.gate else None
-        end = position + self.count + 1 if held is None else max(min(position + self.count + 1, held), position + 1)
-        while self.next < min(end, len(self)):
+        end, held = min(position + self.count + 1, len(self)), self.gate.limit if self.gate else None
+        if held is not None:
+            end = min(end, max(held, position + 1))
+        while self.next < end:
             coming = self.clips.at(self.next)[1]
             if self.remote[coming] and coming not in self.begun:
                 self.begun[coming] = self.pool.submit(self.clips.source.fetch, coming)

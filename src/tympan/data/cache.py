@@ -54,7 +54,7 @@ def local(uri: str | Path) -> Path:
 
 def held(uri: str | Path) -> bool:
     """Whether `local` has nothing to fetch."""
-    new = split(uri)[0] in ("gs", "s3") and not _seen(uri).is_file()
+    new = split(uri)[0] in once.BUCKETS and not _seen(uri).is_file()
     return not storage.is_remote(uri) or (not new and _whole(*_place(uri)))
 
 
@@ -143,7 +143,7 @@ def _version(uri: str | Path) -> tuple[int | None, str]:
     if shared and shared.is_file():
         size, name = json.loads(shared.read_bytes())
         return size, name
-    known = _of_bucket(uri) if protocol in ("gs", "s3") else _told(uri, storage.info(uri))
+    known = _of_bucket(uri) if protocol in once.BUCKETS else _told(uri, storage.info(uri))
     if shared:  # where it is looked up again: memory would grow with the corpus
         with storage.aside(shared) as written:
             written.write_text(json.dumps(known))
@@ -173,7 +173,7 @@ def _of_bucket(uri: str | Path) -> tuple[int | None, str]:
 
 def _told(uri: str | Path, info: dict[str, Any]) -> tuple[int | None, str]:
     """Size and name of a version, from what a server says of the file."""
-    of = once.version(info) if split(uri)[0] in ("gs", "s3") else [info[name] for name in VERSIONS if name in info]
+    of = once.version(info) if split(uri)[0] in once.BUCKETS else [info[name] for name in VERSIONS if name in info]
     version = [*split(uri), info.get("size"), *of]
     return info.get("size"), hashlib.sha256(repr(list(map(str, version))).encode()).hexdigest()[:32]
 
@@ -210,7 +210,7 @@ def _fetch(uri: str | Path, written: Path, size: int | None) -> None:
         client.get_file(remote, str(written))
         check()
 
-    if split(uri)[0] in ("gs", "s3"):
+    if split(uri)[0] in once.BUCKETS:
         once.get(uri, written)
         check()
     else:

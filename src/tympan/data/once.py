@@ -9,6 +9,8 @@ from fsspec.asyn import sync
 
 from .client import call, split
 
+BUCKETS = ("gs", "s3")
+"""The protocols of which this holds."""
 BLOCK = 1 << 16
 """Bytes that are written at once."""
 

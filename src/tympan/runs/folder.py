@@ -35,19 +35,20 @@ def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
         OSError: it could not be copied; where the run itself failed that is only said, and its own error is raised.
     """
     to = run.checkpoint.upload
-    again = f"`tympan upload {folder} {to}` goes on with the copy"
+    if to is None:
+        yield
+        return
+    again, into = f"`tympan upload {folder} {to}` goes on with the copy", storage.join(to, folder.name)
     try:
         yield
     except BaseException:
         try:
-            if to:
-                tell(send(folder, storage.join(to, folder.name)), console)
+            tell(send(folder, into), console)
         except (OSError, ValueError) as error:
             console.print(f"not copied: {error}; {again}", highlight=False, markup=False, soft_wrap=True)
         raise
     try:
-        if to:
-            tell(send(folder, storage.join(to, folder.name)), console)
+        tell(send(folder, into), console)
     except OSError as error:
         raise OSError(f"the run is whole in {folder}, but was not copied: {error}; {again}") from error
 
