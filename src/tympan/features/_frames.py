@@ -80,8 +80,8 @@ def lengths(audio: Signal, window: float | str, hop: float | str, n_fft: int | N
 class Spectrum(nn.Module):
     """Frames, weighted, transformed, filtered, scaled: `(batch, 1, samples)` -> `(batch, bands, frames)`.
 
-    On a processor it takes a clip for each thread at once, block by block, because intermediates that leave the cache
-    cost more than the arithmetic.
+    On a processor it takes as many clips for each thread at once as a block holds, at least one, block by block:
+    intermediates that leave the cache cost more than the arithmetic, and a call for every short clip costs more still.
     """
 
     window: Tensor
@@ -137,7 +137,8 @@ class Spectrum(nn.Module):
     def forward(self, x: Float[Tensor, "batch 1 samples"]) -> Float[Tensor, "batch bands frames"]:
         """The bands of every frame."""
         apart = x.device.type == "cpu" and not torch.compiler.is_compiling()
-        few = x[:, 0].split(torch.get_num_threads()) if apart else (x[:, 0],)
+        many = max(BLOCK // (self.frames(x.shape[2]) * self.n_fft), 1) * torch.get_num_threads()
+        few = x[:, 0].split(many) if apart else (x[:, 0],)
         return torch.cat([self.scale(self._bands(clips)) for clips in few])
 
     def _bands(self, x: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch bands frames"]:
