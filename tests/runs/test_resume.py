@@ -5,7 +5,9 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from runs_helpers import log, run_of, stopped, trained
-from tympan.runs.train import resume
+from tympan.runs import member, trainer
+from tympan.runs.resume import Ended
+from tympan.runs.train import resume, train
 
 QUIET = Console(quiet=True)
 TRAINING = {"max_epochs": 4, "batch_size": 16}
@@ -39,15 +41,60 @@ def test_the_best_checkpoint_may_be_one_from_before_it_was_stopped(tmp_path, mon
 
 def test_what_cannot_go_on_is_refused_with_why(tmp_path):
     done = trained(tmp_path)
-    with pytest.raises(ValueError, match="has ended"):
+    with pytest.raises(Ended, match="has ended"):
         resume(done.folder)
     with pytest.raises(FileNotFoundError, match="holds no run"):
         resume(tmp_path / "runs")
-    (done.folder / "summary.json").unlink()
-    for checkpoint in (done.folder / "checkpoints").iterdir():
-        checkpoint.rename(tmp_path / checkpoint.name)
-    with pytest.raises(FileNotFoundError, match="before its first checkpoint"):
-        resume(done.folder)
-    (done.folder / "split.json").unlink()
-    with pytest.raises(FileNotFoundError, match="single trainings"):
-        resume(done.folder)
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(tmp_path, monkeypatch):
+    whole = trained(tmp_path / "whole")
+    folder = stopped(monkeypatch, run_of(tmp_path), 1)
+    assert not list((folder / "checkpoints").glob("checkpoint-*"))
+    (folder / "split.json").unlink()  # as if it had been stopped even before
+    assert resume(folder, console=QUIET).metrics == whole.metrics
+
+
+def test_a_run_of_several_trainings_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    sections = {"split": {"folds": 3, "validation": "none"}, "training": {"max_epochs": 1, "batch_size": 8}}
+    sections["checkpoint"] = {"save_every_n_steps": 2}
+    whole = trained(tmp_path / "whole", **sections)
+    begun = []
+    monkeypatch.setattr(
+        member, "fit", lambda *rest, fit=member.fit, **named: begun.append(rest[1].name) or fit(*rest, **named)
+    )
+    counted = [0]
+
+    class Stopped(trainer.Tracker):
+        def on_step_end(self, *args, **kwargs):
+            counted[0] += 1
+            if counted[0] == 8:  # each has 5 steps
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "Tracker", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(run_of(tmp_path, **sections), console=QUIET)
+    (folder,) = (tmp_path / "runs").iterdir()
+    result = resume(folder, console=QUIET)
+    assert begun == ["fold-0", "fold-1", "fold-1", "fold-2"]
+    assert result.metrics == whole.metrics
+
+
+def test_only_what_does_not_change_the_training_may_change_in_its_middle(tmp_path, monkeypatch):
+    folder = stopped(monkeypatch, run_of(tmp_path, training=TRAINING), 8)
+    with pytest.raises(
+        ValueError, match=r"optimizer\.learning_rate was 0\.01, here 0\.1.*free to change are .*logging"
+    ):
+        resume(folder, ["optimizer.learning_rate=0.1"])
+    with pytest.raises(ValueError, match=r"training\.max_epochs was 4, here 9"):  # cosine knows its end
+        resume(folder, ["training.max_epochs=9"])
+    assert resume(folder, ["logging.log_every_n_steps=3", "loader.num_workers=1"], console=QUIET).status == "complete"
+
+
+def test_a_training_with_a_steady_rate_may_be_made_longer(tmp_path, monkeypatch):
+    steady = {"optimizer": {"learning_rate": 0.01, "scheduler": "constant"}}
+    folder = stopped(monkeypatch, run_of(tmp_path, training=TRAINING, **steady), 8)
+    longer = resume(folder, ["training.max_epochs=5"], console=QUIET)
+    whole = trained(tmp_path / "whole", training={**TRAINING, "max_epochs": 5}, **steady)
+    assert longer.metrics == whole.metrics

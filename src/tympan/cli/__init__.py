@@ -31,7 +31,8 @@ app.command("list")(list_components)
 
 
 def main() -> None:
-    """Run the command line; mistakes of the user's are told in one line and end with status 2."""
+    """Run the command line; mistakes of the user's are told in one line and end with status 2, a run without a
+    whole checkpoint with 3, one that was asked to stop with 143, or 130 by ctrl-C."""
     plain = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
@@ -44,8 +45,11 @@ def main() -> None:
     warnings.showwarning = show
     try:
         app()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         if isinstance(error, BrokenPipeError):
             sys.exit(0)
+        status = getattr(error, "status", None)
+        if isinstance(error, RuntimeError) and status is None:
+            raise  # a mistake of ours, whose place in the code matters
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        sys.exit(2 if status is None else status)

@@ -63,12 +63,17 @@ def sweep(
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="The folder of a run that was stopped.")],
+    run: Annotated[str, typer.Argument(help="The folder of a run that was stopped, a path or URI.")],
+    overrides: Overrides = None,
 ) -> None:
-    """Go on with a run that was stopped, from its last checkpoint."""
-    from ..runs.train import resume as resume_run
+    """Go on with a run that was stopped, from its newest whole checkpoint; does nothing where it has ended."""
+    from ..runs.resume import Ended
+    from ..runs.resume import resume as resume_run
 
-    _tell(resume_run(run))
+    try:
+        _tell(resume_run(run, overrides or ()))
+    except Ended as ended:
+        typer.echo(str(ended))
 
 
 def _tell(result: "Result") -> None:

@@ -44,9 +44,10 @@ def here(place: str | Path) -> Path:
 
 
 @contextmanager
-def working(place: str | Path, fresh: bool = False) -> Iterator[Path]:
+def working(place: str | Path, fresh: bool = False, whole: bool = False) -> Iterator[Path]:
     """A local folder to work in: the folder itself, or a copy of one in a bucket, where all that was changed or added
-    is sent at the end, if nothing failed. A `fresh` one is made, and nothing is brought.
+    is sent at the end, if nothing failed. A `fresh` one is made, and nothing is brought; a `whole` one has all
+    checkpoints too, and what came of it is sent even where something failed, since it is to be gone on with.
 
     Raises:
         OSError: as `here` and `send` do.
@@ -60,8 +61,13 @@ def working(place: str | Path, fresh: bool = False) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=storage.ASIDE, dir=_room()) as room:
         folder = Path(room, _name(place))
         folder.mkdir()
-        _fill({name: cache.local(uri) for name, uri in ([] if fresh else _files(place))}, folder)
-        yield folder
+        _fill({name: cache.local(uri) for name, uri in ([] if fresh else _files(place, whole))}, folder)
+        try:
+            yield folder
+        except BaseException:
+            if whole:
+                send(folder, str(place))
+            raise
         send(folder, str(place))
 
 
@@ -88,11 +94,11 @@ def _name(place: str | Path) -> str:
     return str(place).rstrip("/").rpartition("/")[2]
 
 
-def _files(place: str | Path) -> list[tuple[str, str]]:
+def _files(place: str | Path, whole: bool = False) -> list[tuple[str, str]]:
     """Names below a folder in a bucket, and their URIs."""
     prefix = str(place).rstrip("/") + "/"
     named = [(uri.removeprefix(prefix), uri) for uri in storage.listing(prefix.rstrip("/"))]
-    return [(storage.join("", name), uri) for name, uri in named if f"/{LEFT}" not in f"/{name}"]
+    return [(storage.join("", name), uri) for name, uri in named if whole or f"/{LEFT}" not in f"/{name}"]
 
 
 def _fill(files: dict[str, Path], folder: Path) -> None:

@@ -35,8 +35,8 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
 def _again(folder: Path, test: bool, device: str) -> Metrics:
     names = folders.summary(folder)["members"]
     if not names:
-        return _one(folder, test, device)[1]
-    pooled = pool({name: _one(folder / name, test, device)[0] for name in names})
+        return score_again(folder, test, device)[1]
+    pooled = pool({name: score_again(folder / name, test, device)[0] for name in names})
     metrics, _ = clinical.write(folder, pooled, load(folder / "run.yaml").judging)
     if test:
         folders.heard(folder)
@@ -44,7 +44,8 @@ def _again(folder: Path, test: bool, device: str) -> Metrics:
     return metrics
 
 
-def _one(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], Metrics]:
+def score_again(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], Metrics]:
+    """What the artifact of one training answers to its own parts, judged and published anew."""
     run = load(folder / "run.yaml")
     prepared = Prepared(run, named_parts(folder / "split.json", run.data))
     artifact = Artifact.load(folder / "model", run.elsewhere, device)

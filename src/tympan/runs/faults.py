@@ -7,17 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
-from transformers import Trainer
 
-from .checkpoint import Keeper
+from .checkpoint import checkpoints
+from .surviving import SurvivingTrainer
 
 
 @contextmanager
-def told(trainer: Trainer, folder: Path) -> Iterator[None]:
-    """While a Trainer trains: a checkpoint that could not be written whole is taken away, and the ones before it stay.
+def told(trainer: SurvivingTrainer, folder: Path) -> Iterator[None]:
+    """While a Trainer trains: of a checkpoint that could not be written nothing is left, and the ones before it stay.
 
     Args:
-        trainer: whose Keeper knows whether a checkpoint is being written.
         folder: where checkpoints are.
 
     Raises:
@@ -27,10 +26,8 @@ def told(trainer: Trainer, folder: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-        written = folder / f"checkpoint-{trainer.state.global_step}"
-        if Keeper.of(trainer).saving and written.is_dir():
-            shutil.rmtree(written)
-            raise _not_written(written, error) from error
+        if trainer.saving:
+            raise _not_written(trainer.saving, error) from error
         said = in_worker(error)
         if said is None:
             raise
@@ -49,10 +46,11 @@ def in_worker(error: BaseException) -> str | None:
 
 def _not_written(checkpoint: Path, error: BaseException) -> OSError:
     free = shutil.disk_usage(checkpoint.parent).free
-    kept = sorted(p.name for p in checkpoint.parent.glob("checkpoint-*"))
+    kept = [path.name for path in checkpoints(checkpoint.parent)]
     # What torch says where there is no room: `[enforce fail at inline_container.cc:672] unexpected pos`.
     why = "the disk is full" if re.search("No space left|inline_container", str(error)) else error
     return OSError(
         f"{checkpoint} could not be written: {why}; {free:,} bytes are free there. "
-        f"{'Kept: ' + ', '.join(kept) if kept else 'No checkpoint was written before'}; make room and train again"
+        f"{'Kept: ' + ', '.join(kept) if kept else 'No checkpoint was written before'}; make room and "
+        f"{'`tympan resume` goes on' if kept else 'train again'}"
     )

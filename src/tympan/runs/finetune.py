@@ -74,7 +74,7 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
     pipeline.load_state_dict({name: tensor if name in fresh else theirs[name] for name, tensor in mine.items()})
     config = found[0].with_name("config.json")
     told = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    differences = [line for part in _TOLD if part in told for line in _differ(part, told[part], configuration[part])]
+    differences = [line for part in _TOLD if part in told for line in differ(part, told[part], configuration[part])]
     return Taken(
         str(found[0]),
         tuple(name for name in mine if name not in fresh),
@@ -144,8 +144,9 @@ def _like(name: str, names: Iterable[str]) -> str:
     return next((n for n in names if n.startswith("heads.") and n.split(".", 2)[2] == rest), "")
 
 
-def _differ(name: str, theirs: object, mine: object) -> list[str]:
+def differ(name: str, theirs: object, mine: object) -> list[str]:
+    """Each field in which two configurations differ, and how: sentences that begin with its name."""
     if isinstance(theirs, dict) and isinstance(mine, dict):
         keys = dict.fromkeys([*theirs, *mine])
-        return [line for key in keys for line in _differ(f"{name}.{key}", theirs.get(key), mine.get(key))]
+        return [line for key in keys for line in differ(f"{name}.{key}", theirs.get(key), mine.get(key))]
     return [] if theirs == mine else [f"{name} was {theirs}, here {mine}"]

@@ -164,7 +164,7 @@ def summarise(
         "data": data,
         "clinical": run.clinical,
         "group": run.split.kinds(run.data)[0] or "recording",
-        "begun_with": None if first.taken is None else str(first.taken),
+        "begun_with": first.begun_with,
         "artifact": artifact,
         "members": list(members),
         "notes": notes,

@@ -11,6 +11,8 @@ from ..objectives.accumulate import OVERALL, Accumulator
 from ..pipeline import Output, Part, Pipeline
 from .monitor import key
 
+_KINDS = ("prediction", "target")
+
 
 class Running:
     """The metrics of one part, from one batch after the other; nothing but rows of clips is kept."""
@@ -59,6 +61,23 @@ class Heard(TrainerCallback):
         if module.training and given.get("target") is not None:
             prediction = {name: p.detach() for name, p in said["prediction"].items()}
             self.batches.append((prediction, {name: t.detach() for name, t in given["target"].items()}))
+
+    def kept(self) -> dict[str, Tensor]:
+        """The batches since the last line about training, for a checkpoint."""
+        return {
+            f"{place} {kind} {name}": tensor.contiguous()
+            for place, batch in enumerate(self.batches)
+            for kind, tensors in zip(_KINDS, batch, strict=True)
+            for name, tensor in tensors.items()
+        }
+
+    def put_back(self, kept: Mapping[str, Tensor]) -> None:
+        """Go on with the batches of a checkpoint."""
+        batches: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
+        for label, tensor in kept.items():
+            place, kind, name = label.split(" ", 2)
+            batches.setdefault(int(place), ({}, {}))[_KINDS.index(kind)][name] = tensor
+        self.batches = [batches[place] for place in sorted(batches)]
 
     def on_log(
         self,

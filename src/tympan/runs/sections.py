@@ -65,6 +65,9 @@ class Training(Section):
     class do, and the classes too. Of several labels the mean is taken. Probabilities are then those of such data."""
     gradient_clip_val: float = Field(default=1.0, ge=0)
     """Largest norm of the gradient; 0 does not clip."""
+    nonfinite: Literal["stop", "skip"] = "stop"
+    """What becomes of a step whose loss or gradient is not a finite number: the run ends there, or the step is left out
+    and changes nothing. Either way nonfinite.jsonl in the run's folder names its recordings."""
     accumulate_grad_batches: int = Field(default=1, ge=1)
     """Batches in one optimizer step."""
     val_check_interval: int | float = Field(default=1.0, gt=0)

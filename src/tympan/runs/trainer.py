@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from transformers import (
     EvalPrediction,
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -24,13 +23,17 @@ from ..data import storage
 from ..data.ahead import Gate, ahead
 from ..device import device
 from ..pipeline import Pipeline
-from . import faults
-from .checkpoint import Keeper
+from . import asked, faults, sealed
+from .arguments import arguments
+from .checkpoint import TRAINER_STATE, Keeper, checkpoints, step_of
 from .finetune import Taken, take
 from .monitor import monitored
+from .nonfinite import Guard
 from .optimization import freeze, optimizer, scheduler
 from .prepare import Prepared
 from .running import Heard, Running
+from .standing import Standing
+from .surviving import SurvivingTrainer
 from .tracking import Tracker, Watch
 
 
@@ -49,7 +52,7 @@ class Trained:
     """Epochs of training that the best checkpoint has."""
     losses: dict[str, float]
     """The training and the validation loss last logged when the best checkpoint was written, by part."""
-    taken: Taken | None
+    begun_with: str | None
     """What came of the weights to begin with, if any were asked for."""
     stopped_early: bool
     wait_share: float
@@ -72,8 +75,12 @@ def fit(
         folder: the run's folder; checkpoints go below it.
         title: how the progress is called.
         configuration: what trackers are given as the configuration.
-        checkpoint: of this run, from which to go on.
+        checkpoint: of this run, sound, from which to go on.
         callbacks: besides ours.
+
+    Raises:
+        Interrupted: somebody asked it to stop, and it has, with a checkpoint.
+        NonFinite: a loss or a gradient is no number, and `training.nonfinite` is `stop`.
     """
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device, "hardware.device")
@@ -98,75 +105,62 @@ def fit(
     higher = run.checkpoint.mode == "max" if run.checkpoint.mode else figures.get(run.checkpoint.monitor, False)
     monitor = run.checkpoint.monitor.replace("val_", "eval_", 1) if validated else None
 
-    keeper = Keeper(run.checkpoint, training, monitor, higher)
     watch = Watch(console, steps_per_epoch, per_step, title)
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
     heard = Heard(pipeline)
     freeze(run.optimizer, pipeline)
     optim = optimizer(run.optimizer, pipeline.to(chosen))
     workers = run.loader.workers
-    arguments = TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
-        max_steps=steps,
-        per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulate_grad_batches,
-        max_grad_norm=training.gradient_clip_val,
-        train_sampling_strategy="sequential",  # the dataset's positions are the order
-        eval_strategy="steps" if validated else "no",
-        eval_steps=interval,
-        metric_for_best_model=monitor,
-        greater_is_better=higher,
-        save_strategy="no",  # the Keeper decides
-        logging_steps=run.logging.log_every_n_steps,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        bf16=run.hardware.precision == "bf16",
-        fp16=run.hardware.precision == "fp16",
-        use_cpu=chosen.type == "cpu",
-        seed=run.seed,
-        dataloader_num_workers=workers,
-        dataloader_prefetch_factor=run.loader.prefetch_size if workers else None,
-        dataloader_persistent_workers=bool(workers),
-        dataloader_pin_memory=chosen.type == "cuda",
-        remove_unused_columns=False,
-        label_names=["target"],
-        batch_eval_metrics=True,
-        restore_callback_states_from_checkpoint=True,
-        report_to=[],
-        disable_tqdm=True,
-    )
-    if arguments.n_gpu > 1:
-        arguments._n_gpu = 1  # else the Trainer would split every batch between threads
+    told = arguments(run, folder / "checkpoints", steps, interval if validated else None, monitor, higher, chosen)
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
-    begun = int(checkpoint.name.rpartition("-")[2]) * per_step if checkpoint else 0
-    gate = Gate(begun + prepared.first)
+    begun = step_of(checkpoint) if checkpoint else 0
+    gate = Gate(begun * per_step + prepared.first)
     early = 0 if workers else run.loader.prefetch_size * training.batch_size
+    source, places = prepared.source, folder / "checkpoints"
     with (
         _quiet(),
+        asked.listening() as signals,
         ahead(prepared.clips("train", epochs, shuffle=True), early, gate) as clips,
         ahead(prepared.clips("validation"), early) as judged,
     ):
-        trainer = Trainer(
+        keeper = Keeper(run.checkpoint, training, monitor, higher, signals)
+        if checkpoint:
+            keeper.restore(checkpoint)
+        guard = Guard(training.nonfinite, folder, lambda index: source.describe(index).id, lambda flag: flag)
+        trainer = SurvivingTrainer(
             model=pipeline,
-            args=arguments,
+            args=told,
             data_collator=prepared.collate,
             train_dataset=clips,
             eval_dataset=judged if validated else None,
             compute_metrics=_validation_metrics(pipeline),
             optimizers=(optim, schedule),
-            callbacks=[_Opens(gate), keeper, heard, tracker, watch, *callbacks],
+            callbacks=[_Opens(gate), keeper, guard, heard, tracker, watch, *callbacks],
+            guard=guard,
+            heard=heard,
+            describe=Standing(prepared, keeper, steps),
         )
+        trainer.add_callback(_GoesOn(trainer))
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
-        with faults.told(trainer, folder / "checkpoints"):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        ended = begun >= steps or keeper.ended_early
+        if not ended:
+            with faults.told(trainer, places):
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         # Autocast is training's alone: what is exported answers in float32.
         trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
-    kept = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]))
-    best = Keeper.of(trainer).best_checkpoint(folder / "checkpoints")
+    done = begun if ended else int(trainer.state.global_step)
+    if signals.name and done < steps and not keeper.ended_early:
+        raise asked.Interrupted(
+            f"{folder}: stopped by {signals.name} at step {done:,} of {steps:,}, with a checkpoint; "
+            f"`tympan resume {folder}` goes on",
+            signals.status,
+        )
+    kept = checkpoints(places)
+    best = keeper.best_checkpoint(places)
     pipeline.load_state_dict(load_file(best / "model.safetensors"))
-    done, at = int(trainer.state.global_step), int(best.name.rsplit("-", 1)[1])
+    history = TrainerState.load_from_json(str(kept[-1] / TRAINER_STATE)).log_history
+    at = step_of(best)
     return Trained(
         pipeline=pipeline.eval(),
         best=best,
@@ -174,8 +168,8 @@ def fit(
         checkpoints=tuple(kept),
         steps=done,
         epoch=at / steps_per_epoch,
-        losses=_losses(trainer.state.log_history, at),
-        taken=taken,
+        losses=_losses(history, at),
+        begun_with=taken and str(taken),
         stopped_early=done < steps,
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
@@ -193,13 +187,26 @@ class _Opens(TrainerCallback):
         self.gate.open()
 
 
+class _GoesOn(TrainerCallback):
+    """Puts back what a checkpoint held of the log, once the Trainer has put back everything else."""
+
+    def __init__(self, trainer: SurvivingTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Go on from there."""
+        self.trainer.go_on()
+
+
 def _untrained(pipeline: Pipeline, folder: Path, taken: Taken | None) -> Trained:
     """What is left where nothing is to be trained: the weights to begin with, as a checkpoint of no steps."""
     checkpoint = folder / "checkpoints" / "checkpoint-0"
-    checkpoint.mkdir(parents=True)
-    save_file(pipeline.state_dict(), checkpoint / "model.safetensors")
+    with sealed.written(checkpoint, 0) as made:
+        save_file(pipeline.state_dict(), made / "model.safetensors")
     storage.write_text(folder / "log.jsonl", "")
-    return Trained(pipeline.eval(), checkpoint, checkpoint, (checkpoint,), 0, 0.0, {}, taken, False, 0.0, 0.0)
+    return Trained(
+        pipeline.eval(), checkpoint, checkpoint, (checkpoint,), 0, 0.0, {}, taken and str(taken), False, 0.0, 0.0
+    )
 
 
 def _contiguous(module: torch.nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..data import storage
 from ..reports import sweep as page
+from .asked import Interrupted
 from .configuration import load
 from .resolved import dump
 from .space import Goal
@@ -155,6 +156,8 @@ def _try(plan: Sweep, study: optuna.Study, trial: optuna.Trial, console: Console
     try:
         train(load(plan.config, [*plan.settings(chosen), *own]), console=Console(quiet=True), callbacks=[watch])
         best = watch.best
+    except Interrupted:
+        raise
     except (ValueError, RuntimeError, OSError) as error:  # of this trial's values; the others go on
         trial.set_user_attr("error", str(error))
         study.tell(trial, state=TrialState.FAIL)

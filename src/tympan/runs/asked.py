@@ -1,0 +1,61 @@
+"""Asked to stop: by SIGTERM, SIGINT or SIGUSR1, as people, schedulers and machines that go away do it."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_NAMES = ("SIGTERM", "SIGINT", "SIGUSR1")
+_STATUS = {"SIGINT": 130}
+
+
+class Interrupted(RuntimeError):
+    """A training that was asked to stop has stopped, with a checkpoint of its last step."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.status = status
+        """What a program that ends by it gives back: 130 after ctrl-C, else 143."""
+
+
+class Asked:
+    """Which signal came, if any: the training looks after every step."""
+
+    name: str | None = None
+
+    @property
+    def status(self) -> int:
+        """What a program that ends by this signal gives back."""
+        return _STATUS.get(self.name or "", 143)
+
+
+@contextmanager
+def listening() -> Iterator[Asked]:
+    """While it lasts, the first signal is only noted; a second one does what it does elsewhere.
+
+    Threads other than the main one hear no signals, and workers that are forked from here only note theirs, so that
+    ctrl-C, which goes to all of them, does not take the workers away from under a training.
+    """
+    asked = Asked()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before: dict[int, Any] = {}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked.name is None:
+            asked.name = signal.Signals(number).name
+            return
+        signal.signal(number, before[number])
+        signal.raise_signal(number)
+
+    for name in _NAMES:
+        if (number := getattr(signal, name, None)) is not None:
+            before[number] = signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,143 @@
+"""The stock Trainer, whose checkpoints are whole or not there, and whose losses are numbers."""
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import Trainer
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from . import sealed
+from .nonfinite import Guard
+from .running import Heard
+from .state import STATE, WEIGHTS, TrainState
+
+HEARD = "heard.safetensors"
+"""What the model said of the training batches since the last line of the log."""
+
+
+class SurvivingTrainer(Trainer):
+    """Writes a checkpoint by the stock Trainer into a folder beside, adds the run's own state, and seals it.
+
+    What the stock Trainer sums up between two lines of the log is a part of that state: else the first line after a
+    resume would be of other batches than without one.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        guard: Guard,
+        heard: Heard,
+        describe: Callable[["SurvivingTrainer"], TrainState],
+        **kwargs: Any,
+    ) -> None:
+        """Args:
+        describe: this Trainer -> the state of the run.
+        """
+        super().__init__(*args, **kwargs)
+        self.guard, self.heard, self.describe = guard, heard, describe
+        self.saving: Path | None = None
+        """The checkpoint that is being written."""
+        self._beside: Path | None = None
+        self.from_state: TrainState | None = None
+        self._to_hear: dict[str, Tensor] = {}
+
+    def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train, from a checkpoint whose seal was verified, if one is given."""
+        if resume_from_checkpoint:
+            self.from_state = TrainState.read(Path(resume_from_checkpoint, STATE))
+            if (heard := Path(resume_from_checkpoint, HEARD)).is_file():
+                self._to_hear = load_file(heard)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches, by workers that signals leave alone."""
+        return _shielded(super().get_train_dataloader())
+
+    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader[Any]:
+        """The same for validation."""
+        return _shielded(super().get_eval_dataloader(*args, **kwargs))
+
+    def go_on(self) -> None:
+        """Put back what was summed up since the last line of the log; when everything else is in place."""
+        if self.from_state is None:
+            return
+        self._tr_loss += self.from_state.log_state.loss
+        self._globalstep_last_logged -= self.from_state.log_state.steps
+        self.heard.put_back(self._to_hear)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """One batch forward and backward; the Guard sees its loss."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        self.guard.saw(loss, inputs["key"])
+        return loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log, and begin a new sum: what is left of one that was no number would be in all that come after it."""
+        super().log(logs, *args, **kwargs)
+        if "loss" in logs:
+            self._tr_loss: Tensor = torch.zeros_like(self._tr_loss)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        step = self.state.global_step
+        place = Path(self.args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{step}"
+        with ExitStack() as stack:
+            self.saving = place
+            made = stack.enter_context(sealed.written(place, step))
+            self._beside = made.parent
+            try:
+                super()._save_checkpoint(model, trial)
+                if said := self.heard.kept():
+                    save_file(said, made / HEARD)
+                self.describe(self).to_checkpoint(made)
+            finally:
+                self._beside = None
+        self.saving = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._beside or super()._get_output_dir(trial))
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        """The weights alone: the stock Trainer pickles its arguments beside them, which nobody should read."""
+        if self.args.should_save:
+            save_file(
+                state_dict or self.accelerator.unwrap_model(self.model).state_dict(),
+                Path(output_dir or ".") / WEIGHTS,
+                {"format": "pt"},
+            )
+
+    @property
+    def loss_since(self) -> float:
+        """The sum of the losses since the last line of the log."""
+        return float(self._tr_loss)
+
+    @property
+    def steps_since(self) -> int:
+        """The steps since the last line of the log."""
+        return self.state.global_step - self._globalstep_last_logged
+
+
+def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
+    if not isinstance(loader.worker_init_fn, _Shield):  # that of validation is made once, and handed out again
+        loader.worker_init_fn = _Shield(loader.worker_init_fn)
+    return loader
+
+
+class _Shield:
+    """Signals to end go to the whole group of processes; workers end when the training does, which needs them for its
+    last step."""
+
+    def __init__(self, begin: Callable[[int], None] | None) -> None:
+        self.begin = begin
+
+    def __call__(self, worker: int) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        if self.begin:
+            self.begin(worker)
