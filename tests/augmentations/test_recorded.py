@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from runs_helpers import run_of
 from tympan.data.augmentations import Augmentation
+from tympan.data.augmentations._fourier import convolved
 from tympan.runs.prepare import prepare
 
 RATE = 16000
@@ -52,6 +53,15 @@ def test_a_room_delays_nothing(tmp_path):
     y = disturbed(x, 0.0, type="impulse_response", folder=str(tmp_path))[0]
     assert np.flatnonzero(np.abs(y) > 0.1).tolist() == [1000, 1100]
     assert np.square(y).sum() == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 9000])
+@pytest.mark.parametrize("taps", [1, 7, 2049, 5000])
+def test_blocks_are_convolved_into_the_whole(samples, taps):
+    rng = np.random.default_rng(0)
+    x, response = rng.normal(size=(2, samples)).astype(np.float32), rng.normal(size=taps).astype(np.float32)
+    whole = np.stack([np.convolve(channel, response)[:samples] for channel in x.astype(np.float64)])
+    np.testing.assert_allclose(convolved(x, response), whole, rtol=0, atol=1e-5 * np.abs(whole).max())
 
 
 @pytest.mark.parametrize("name", ["mp3", "vorbis", "opus", "gsm", "mulaw"])
