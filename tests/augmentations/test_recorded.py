@@ -84,6 +84,13 @@ def test_more_compression_loses_more():
     assert least > 1.5 * best
 
 
+@pytest.mark.parametrize("name", ["mp3", "vorbis", "opus"])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_both_ends_of_compression_are_heard(name, level):
+    y = disturbed(chirp(), 0.0, 0.5, type="codec", codecs=[name], low=level, high=level)
+    assert np.std(y - chirp()) < 0.9 * np.std(chirp())
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_it_is_made_where_a_clip_is_read_in_training_alone(workers, folder, tmp_path):
     augmentations = [{"type": "background", "folder": folder}, {"type": "codec"}]
