@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from runs_helpers import run_of
 from tympan.data.augmentations import Augmentation
+from tympan.data.augmentations._fourier import convolved
 from tympan.runs.prepare import prepare
 
 RATE = 16000
@@ -54,6 +55,15 @@ def test_a_room_delays_nothing(tmp_path):
     assert np.square(y).sum() == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.parametrize("samples", [1, 100, 9000])
+@pytest.mark.parametrize("taps", [1, 7, 2049, 5000])
+def test_blocks_are_convolved_into_the_whole(samples, taps):
+    rng = np.random.default_rng(0)
+    x, response = rng.normal(size=(2, samples)).astype(np.float32), rng.normal(size=taps).astype(np.float32)
+    whole = np.stack([np.convolve(channel, response)[:samples] for channel in x.astype(np.float64)])
+    np.testing.assert_allclose(convolved(x, response), whole, rtol=0, atol=1e-5 * np.abs(whole).max())
+
+
 @pytest.mark.parametrize("name", ["mp3", "vorbis", "opus", "gsm", "mulaw"])
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
 def test_a_codec_keeps_length_and_time_and_loses_something(name, rate):
@@ -72,6 +82,13 @@ def test_more_compression_loses_more():
         np.std(disturbed(x, 0.0, level, type="codec", codecs=["vorbis"], low=0.0) - x) for level in (0.0, 1.0)
     )
     assert least > 1.5 * best
+
+
+@pytest.mark.parametrize("name", ["mp3", "vorbis", "opus"])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_both_ends_of_compression_are_heard(name, level):
+    y = disturbed(chirp(), 0.0, 0.5, type="codec", codecs=[name], low=level, high=level)
+    assert np.std(y - chirp()) < 0.9 * np.std(chirp())
 
 
 @pytest.mark.parametrize("workers", [0, 2])

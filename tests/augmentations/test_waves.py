@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import soxr
 import torch
+import torchaudio
 
 from tympan.data.augmentations import Augmentation
 from tympan.data.augmentations._vocoder import read, stretched
@@ -103,6 +105,18 @@ def test_a_stretched_voice_has_the_spectrum_of_librosas():
 def test_speed_folds_nothing_back_into_hearing():
     y, _, _ = changed("speed", tone(7000.0), low=1.5, high=1.5)  # 10.5 kHz does not fit into 16 kHz
     assert np.std(y[2000:-2000]) < 0.3 / 2**0.5 * 10 ** (-25 / 20)
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_sweep_that_is_read_is_as_near_to_the_ideal_one_as_torchaudios(factor):
+    t = np.arange(N) / RATE
+    x = np.sin(np.pi * 7200 / SECONDS * t**2)
+    ideal = soxr.resample(x, RATE * factor, RATE, quality="VHQ")[: N - 500]
+    sound = torch.from_numpy(x).float()[None]
+    ours = read(sound, torch.tensor([factor]), torch.zeros(1), len(ideal))[0].numpy()
+    theirs = torchaudio.functional.speed(sound, RATE, factor)[0][0, : len(ideal)].numpy()
+    error, peers = (float(np.std((y - ideal)[500:-500])) for y in (ours, theirs))
+    assert error < peers
 
 
 def test_a_band_is_missing_and_the_rest_stays():

@@ -68,10 +68,10 @@ class Mask(Augmentation):
         fill = self.fill(x, real, signal)
         if plain(x):  # slices are written at the speed of memory
             y = x if ours else x.clone()
-            rows = zip(y.unflatten(1, (signal.planes, -1)), high.tolist(), along.tolist(), fill.tolist(), strict=True)
-            for row, bands, stretches, value in rows:
+            cells = y.numpy().reshape(len(y), signal.planes, channels, -1)
+            for row, bands, stretches, value in zip(cells, high.tolist(), along.tolist(), fill.tolist(), strict=True):
                 for (lowest, above), (first, end) in zip(bands, stretches, strict=True):
-                    row[:, lowest:above, first:end].fill_(value)
+                    row[:, lowest:above, first:end] = value
             return y
         there = torch.bmm(_within(high, channels).mT, _within(along, x.shape[2])) > 0
         return torch.where(there.repeat(1, signal.planes, 1), fill[:, None, None], x)

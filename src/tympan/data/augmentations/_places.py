@@ -54,6 +54,14 @@ def put_back(
     length = length.clamp(1, frames)
     begin, end = sounding(real).unbind(1)
     first = torch.where(end == frames, frames - length, begin.minimum(frames - length))
+    if plain(y):
+        made, there = torch.empty_like(y), torch.zeros_like(real)
+        for given, row, kept, at, count in zip(y, made, there, first.tolist(), length.tolist(), strict=True):
+            row[:, :at] = 0
+            row[:, at : at + count] = given[:, :count]
+            row[:, at + count :] = 0
+            kept[at : at + count] = True
+        return made, there
     place = torch.arange(frames, device=y.device)
     there = (place >= first[:, None]) & (place < (first + length)[:, None])
     return moved(y, first) * there[:, None].to(y.dtype), there

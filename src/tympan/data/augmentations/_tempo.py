@@ -3,13 +3,13 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...signals import Signal
 from . import On
 from ._between import Between
-from ._places import begins, lengths, moved, put_back
+from ._places import begins, lengths, put_back
 
 
 class Tempo(Between):
@@ -24,9 +24,13 @@ class Tempo(Between):
 
     @abstractmethod
     def play(
-        self, x: Float[Tensor, "rows frames"], factor: Float[Tensor, " rows"], sample_rate: float
+        self,
+        x: Float[Tensor, "rows frames"],
+        begin: Int[Tensor, " rows"],
+        factor: Float[Tensor, " rows"],
+        sample_rate: float,
     ) -> Float[Tensor, "rows frames"]:
-        """Each row from its beginning, by its own factor, for as many frames."""
+        """Each row from its own beginning, by its own factor, for as many frames as there are."""
 
     def change(
         self,
@@ -37,6 +41,6 @@ class Tempo(Between):
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
         channels, frames = x.shape[1:]
         factor = self.between(uniform[:, 0])
-        flat = moved(x, -begins(real)).flatten(0, 1)
-        y = self.play(flat, factor.repeat_interleave(channels), frames / signal.duration)
+        begin, speed = (number.repeat_interleave(channels) for number in (begins(real), factor))
+        y = self.play(x.flatten(0, 1), begin, speed, frames / signal.duration)
         return put_back(y.unflatten(0, (-1, channels)), (lengths(real) / factor).ceil().long(), real)

@@ -9,20 +9,24 @@ from typing import Any, no_type_check
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
-from ...kernel import kernel
+from ...kernel import dot, kernel
 from ...memory import plain
 
 _FRAME = 0.064  # s; long enough for the lowest voices, short enough for consonants
 _OVERLAP = 4  # frames over every sample
-_TAPS, _PHASES = 16, 512
+_TAPS, _PHASE_BITS = 16, 9
+_PHASES = 1 << _PHASE_BITS
+_BITS = 32  # of a place that are below one sample
+_ONE = 1 << _BITS
 _BETA = 7.0  # of Kaiser's window: images of the sound are 60 dB below it
 _NOTHING = 1e-30  # a product of two magnitudes
 _BEFORE = 2  # frames until the one whose middle is the first sample
 _AT_ONCE = 1 << 22  # spectral values in memory at once
+_dot = dot(_TAPS)
 
 
 def stretched(
@@ -126,58 +130,51 @@ def _frame(now: Any, then: Any, between: Any, unit: Any, made: Any) -> None:
 
 
 def read(
-    x: Float[Tensor, "rows samples"], speed: Float[Tensor, " rows"], start: Float[Tensor, " rows"], samples: int
+    x: Float[Tensor, "rows samples"], speed: Float[Tensor, " rows"], start: Shaped[Tensor, " rows"], samples: int
 ) -> Float[Tensor, "rows {samples}"]:
     """Samples of each row at the places start + k speed, between its samples too, and 0 beyond its ends.
 
     A sinc of 16 taps under Kaiser's window, which lets through what the new rate can hold; its phase is the nearest of
-    512.
+    512. Places are whole numbers of 2^-32 samples, so that they are the same on every device.
     """
-    cut = (1 / speed.double()).clamp(max=1.0)
-    tables = _tables(cut)
+    tables = _tables((1 / speed).clamp(max=1.0))
+    step, begin = ((number * _ONE).long() for number in (speed, start))
     if plain(x):
-        wide = functional.pad(x, (_TAPS, _TAPS)).numpy()
         made = np.empty((len(x), samples), np.float32)
-        _interpolate(wide, made, speed.double().numpy(), start.double().numpy(), tables.numpy())
+        _interpolate(x.numpy(), made, step.numpy(), begin.numpy(), tables.numpy())
         return torch.from_numpy(made)
-    at = start.double()[:, None] + torch.arange(samples, device=x.device) * speed.double()[:, None]
-    at = at.clamp(-_TAPS / 2, x.shape[1] - 1 + _TAPS / 2)
-    first = at.floor()
-    phase = ((at - first) * _PHASES).long()
+    at = begin[:, None] + torch.arange(samples, device=x.device) * step[:, None]
+    first, phase = (at >> _BITS) + _TAPS // 2 + 1, (at >> (_BITS - _PHASE_BITS)) & (_PHASES - 1)
     wide = functional.pad(x, (_TAPS, _TAPS)).unfold(1, _TAPS, 1)
     row = torch.arange(len(x), device=x.device)[:, None]
-    return (wide[row, first.long() + _TAPS // 2 + 1] * tables[row, phase]).sum(2)
+    return (wide[row, first.clamp(0, wide.shape[1] - 1)] * tables[row, phase]).sum(2)
 
 
-def _tables(cut: Tensor) -> Float[Tensor, "rows phases taps"]:
+def _tables(cut: Float[Tensor, " rows"]) -> Float[Tensor, "rows phases taps"]:
     """The taps of each phase; their sum is 1, so that what is constant stays."""
     phase = (torch.arange(_PHASES, device=cut.device) + 0.5) / _PHASES
-    away = torch.arange(_TAPS, device=cut.device) - (_TAPS // 2 - 1) - phase[:, None].double()
+    away = torch.arange(_TAPS, device=cut.device) - (_TAPS // 2 - 1) - phase[:, None]
     window = torch.special.i0(_BETA * (1 - (away / (_TAPS / 2)).square()).clamp(min=0).sqrt())
     taps = torch.sinc(away * cut[:, None, None]) * window
-    return (taps / taps.sum(2, keepdim=True)).float()
+    return taps / taps.sum(2, keepdim=True)
 
 
-@kernel(fastmath=True)
+@kernel()
 @no_type_check
-def _interpolate(wide: Any, made: Any, speeds: Any, starts: Any, tables: Any) -> None:
-    half = _TAPS // 2
-    last = wide.shape[1] - _TAPS
+def _interpolate(x: Any, made: Any, steps: Any, begins: Any, tables: Any) -> None:
+    wide = np.zeros(x.shape[1] + 2 * _TAPS, np.float32)
+    last = x.shape[1] + _TAPS
     for row in range(len(made)):
-        for k in range(made.shape[1]):
-            at = starts[row] + k * speeds[row]
-            first = int(np.floor(at))
-            place = first + half + 1
-            if place < 0 or place > last:
-                made[row, k] = 0
-            else:
-                made[row, k] = _dot(wide[row, place : place + _TAPS], tables[row, int((at - first) * _PHASES)])
-
-
-@kernel(fastmath=True)
-@no_type_check
-def _dot(x: Any, taps: Any) -> Any:
-    total = np.float32(0)
-    for i in range(_TAPS):
-        total += x[i] * taps[i]
-    return total
+        wide[_TAPS:last] = x[row]
+        table, step, samples = tables[row].ravel(), steps[row], made.shape[1]
+        at = begins[row] + (_TAPS // 2 + 1) * _ONE
+        # Of these samples all taps lie within the padded row.
+        first = min(max(-(at // step), 0), samples)
+        end = min(max(((last + 1) * _ONE - at - 1) // step + 1, first), samples)
+        made[row, :first] = 0
+        made[row, end:] = 0
+        place, step = np.uint64(at + first * step), np.uint64(step)
+        for k in range(first, end):
+            phase = (place >> np.uint64(_BITS - _PHASE_BITS)) & np.uint64(_PHASES - 1)
+            made[row, k] = _dot(wide, place >> np.uint64(_BITS), table, phase * np.uint64(_TAPS))
+            place += step

@@ -22,6 +22,7 @@ _FILES = {
     "mp3": ("MP3", "MPEG_LAYER_III"), "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "gsm": ("WAV", "GSM610"),
     "mulaw": ("WAV", "ULAW"),
 }  # fmt: skip
+_SMALLEST = 0.999  # compression; LAME refuses more than 0.9999
 _BLOCK = 1 << 16  # samples; libsndfile crashes where it is given millions of Vorbis at once
 
 
@@ -56,7 +57,7 @@ class Codec(Recorded, Between):
 def _coded(x: Float[np.ndarray, " samples"], name: str, rate: int, level: float) -> Float[np.ndarray, " samples"]:
     file = io.BytesIO()
     container, subtype = _FILES[name]
-    compression = level if container in ("MP3", "OGG") else None
+    compression = min(level, _SMALLEST) if container in ("MP3", "OGG") else None
     with soundfile.SoundFile(
         file, "w", samplerate=rate, channels=1, format=container, subtype=subtype, compression_level=compression
     ) as out:

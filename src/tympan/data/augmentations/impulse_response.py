@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import oaconvolve
 
+from ._fourier import convolved
 from ._recorded import Chosen
 
 
@@ -25,4 +25,4 @@ class ImpulseResponse(Chosen):
         energy = float(np.sqrt(np.square(response, dtype=np.float64).sum()))
         if not energy:
             raise ValueError(f"augmentation impulse_response: {uri} is silent; take it out of the folder")
-        return oaconvolve(x, response[None] / energy, axes=1)[:, : x.shape[1]]
+        return convolved(x, response / energy)

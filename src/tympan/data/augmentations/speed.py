@@ -1,7 +1,6 @@
 """Speed: faster and higher, or slower and lower, by a random factor."""
 
-import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -20,8 +19,12 @@ class Speed(Tempo):
     """The fastest."""
 
     def play(
-        self, x: Float[Tensor, "rows frames"], factor: Float[Tensor, " rows"], sample_rate: float
+        self,
+        x: Float[Tensor, "rows frames"],
+        begin: Int[Tensor, " rows"],
+        factor: Float[Tensor, " rows"],
+        sample_rate: float,
     ) -> Float[Tensor, "rows frames"]:
         from ._vocoder import read
 
-        return read(x, factor, torch.zeros_like(factor), x.shape[1])
+        return read(x, factor, begin, x.shape[1])

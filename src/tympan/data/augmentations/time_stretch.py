@@ -1,9 +1,10 @@
 """Time stretch: faster or slower by a random factor, at the same pitch."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
+from ._places import moved
 from ._tempo import Tempo
 
 
@@ -19,8 +20,12 @@ class TimeStretch(Tempo):
     """The fastest."""
 
     def play(
-        self, x: Float[Tensor, "rows frames"], factor: Float[Tensor, " rows"], sample_rate: float
+        self,
+        x: Float[Tensor, "rows frames"],
+        begin: Int[Tensor, " rows"],
+        factor: Float[Tensor, " rows"],
+        sample_rate: float,
     ) -> Float[Tensor, "rows frames"]:
         from ._vocoder import stretched
 
-        return stretched(x, factor, sample_rate, x.shape[1])
+        return stretched(moved(x[:, None], -begin)[:, 0], factor, sample_rate, x.shape[1])
