@@ -32,7 +32,8 @@ from .prepare import prepare
 from .resolved import dump
 from .run import Run
 from .score import publish, score
-from .trainer import Trained, fit
+from .trainer import Trained
+from .unbroken import cut, fit, step_of, told
 
 _STAGES: tuple[str, ...] = ("prepare", "train", "evaluate")
 
@@ -185,10 +186,7 @@ def resume(folder: str | Path, *, console: Console | None = None) -> Result:
     chosen = device(run.hardware.device, "hardware.device")
     if chosen.type == "cpu":
         memory.keep()
-    step = int(checkpoint.name.rpartition("-")[2])
-    log = folder / "log.jsonl"
-    lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []  # the last may be torn
-    storage.write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))
+    cut(folder, step := step_of(checkpoint))
     console.print(f"{run.name}: goes on from step {step}", highlight=False)
     way = _Way(chosen, console, run.name, checkpoint=checkpoint)
     with folders.sent(run, folder, console):
@@ -214,8 +212,8 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
 
 
 def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -> _Member:
-    clock = [time.time()]
-    prepared = prepare(run, parts)
+    clock = [time.perf_counter()]
+    prepared = prepare(run, parts, folder=folder)
     kept = record(run.data, parts, run.split, run.seed)
     storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     storage.write_text(folder / "run.yaml", dump(prepared.run))
@@ -223,10 +221,10 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
     notes = [*doubts, *unheard(prepared), *standardization.told(prepared.run.features, len(parts.train)), *notes]
-    clock.append(time.time())
-    told = prepared.run.model_dump(mode="json")
-    trained = fit(prepared, folder, way.console, way.title, told, way.checkpoint, way.callbacks)
-    clock.append(time.time())
+    clock.append(time.perf_counter())
+    said = prepared.run.model_dump(mode="json")
+    trained = fit(prepared, folder, way.console, way.title, said, way.checkpoint, way.callbacks)
+    clock.append(time.perf_counter())
     artifact = prepared.artifact(
         trained.pipeline,
         id=folder.name if way.title == run.name else f"{folder.parent.name}/{folder.name}",
@@ -242,9 +240,10 @@ def _member(run: Run, parts: Parts, folder: Path, notes: list[str], way: _Way) -
     artifact.pipeline.to(way.chosen)
     heard = ("validation", "test") if run.test else ("validation",)
     found, metrics, artifact = score(folder, prepared, artifact, heard)
-    clock.append(time.time())
+    clock.append(time.perf_counter())
     times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
     data = parts_of.describe(prepared)
-    folders.summarise(folder, run, [trained], times, notes, alarms, str(way.chosen), data, str(artifact))
+    skipped = told(prepared, folder)
+    folders.summarise(folder, run, [trained], times, [*skipped, *notes], alarms, str(way.chosen), data, str(artifact))
     publish(folder, artifact, metrics)
-    return _Member(trained, found, metrics, times, data, alarms, doubts)
+    return _Member(trained, found, metrics, times, data, alarms, [*doubts, *skipped])
