@@ -68,12 +68,12 @@ class BadSamples:
             OSError: it cannot be read, for a reason that lies in its surroundings; or bad recordings are errors.
             ValueError: bad recordings are errors, or are more than there may be.
         """
-        from .batch import AGAIN
-
         epoch, index = clips.at(position)
         item = self.unless_bad(index, lambda: clips.item(epoch, index))
         if item is not None:
             return item
+        from .batch import AGAIN  # here: it costs a microsecond, and every clip passes above
+
         size = len(clips.part)
         begin = position // size * size
         for place in np.random.default_rng((clips.seed, AGAIN, position)).permutation(size).tolist():
@@ -87,8 +87,9 @@ class BadSamples:
         """What is read of example `index`; nothing where it is bad, which is put on the list."""
         if self.known and self.source.describe(index).id in self.known:
             return None
-        row = 2 * (os.getpid() % ROWS)
-        self._reading[row], self._reading[row + 1] = os.getpid(), index + 1
+        process = os.getpid()
+        row = 2 * (process % ROWS)
+        self._reading[row], self._reading[row + 1] = process, index + 1
         try:
             return read()
         except (OSError, ValueError) as error:
