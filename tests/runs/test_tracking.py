@@ -99,7 +99,7 @@ def test_one_that_falls_too_far_behind_is_given_less(tmp_path: Path, monkeypatch
     monkeypatch.setattr(walk.tracker, "on_train_end", lambda: (goes_on.set(), end()))
     (said,) = walk.whole()
     assert "is 5 lines behind" in said
-    assert steps in (list(range(1, 6)), list(range(1, 7)))  # what waited, and perhaps one that it held
+    assert steps[:5] == [1, 2, 3, 4, 5] and len(steps) <= 6  # what waited, and perhaps one when it had taken the first
 
 
 @pytest.mark.parametrize("error", [OSError("no route to host"), Refused("401")])
