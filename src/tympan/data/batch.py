@@ -14,6 +14,7 @@ from torch.utils.data import default_collate
 from ..signals import frames_within
 from . import Example, Source
 from .augmentations import Augmentation
+from .bad_samples import BadSamples
 
 Encode = Callable[[Example], dict[str, Tensor]]
 """Values of an example -> the encoded target `(channels, frames)` of each output."""
@@ -41,12 +42,14 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         batch_size: int = 1,
         augmentations: Sequence[tuple[int, Augmentation]] = (),
         shares: Float[np.ndarray, "examples"] | None = None,
+        bad: BadSamples | None = None,
     ) -> None:
         """Args:
         augmentations: those of single recordings, each with its seed.
         shares: how large a part of a shuffled epoch each recording of the part is; by default each comes once.
+        bad: what becomes of recordings that cannot be used; by default they are errors.
         """
-        self.shares = shares
+        self.shares, self.bad = shares, bad
         self.source, self.part, self.encode, self.augmentations = source, list(part), encode, augmentations
         self.seed, self.epochs, self.shuffle, self.batch_size = seed, epochs, shuffle, batch_size
         self._plans: dict[int, np.ndarray] = {}
@@ -78,7 +81,10 @@ class Clips(torch.utils.data.Dataset[dict[str, Any]]):
         return draw.permutation(np.asarray(self.part, np.int64)[taken])
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        epoch, index = self.at(position)
+        return self.bad.item(self, position) if self.bad else self.item(*self.at(position))
+
+    def item(self, epoch: int, index: int) -> dict[str, Any]:
+        """The clip of an example in an epoch, augmented, with its encoded target."""
         example = self.source.clip(index, epoch, self.seed)
         key = torch.tensor([epoch, index])
         waveform = torch.from_numpy(np.require(example.waveform, np.float32, ["C", "W"]))

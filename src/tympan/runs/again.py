@@ -47,7 +47,7 @@ def _again(folder: Path, test: bool, device: str) -> Metrics:
 def score_again(folder: Path, test: bool, device: str) -> tuple[dict[str, Evaluation], Metrics]:
     """What the artifact of one training answers to its own parts, judged and published anew."""
     run = load(folder / "run.yaml")
-    prepared = Prepared(run, named_parts(folder / "split.json", run.data))
+    prepared = Prepared(run, named_parts(folder / "split.json", run.data), folder)
     artifact = Artifact.load(folder / "model", run.elsewhere, device)
     before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     heard = run.test or test or "test" in before

@@ -110,7 +110,7 @@ def _baselines(prepared: Prepared, ears: baselines.Ears, controls: Controls) -> 
     """By output group, then by name; the controls are fitted as well."""
     heard, encoded, groups, facts = [], [], [], []
     own_controls = Controls(prepared, ears.artifact)
-    for example in map(prepared.source.heard, prepared.parts.train):
+    for example in prepared.heard("train"):
         own = {name: _of_sound(prepared, name, e, example) for name, e in prepared.encode(example).items()}
         heard.append(ears(example.waveform, {name: e.shape[1] for name, e in own.items()}))
         encoded.append(own)
@@ -152,7 +152,7 @@ class _Scoring:
                 self.result.units[column] = {metric.type: metric.unit(unit) for metric in output.figures(self.part)}
 
         def waveforms() -> Iterator[np.ndarray]:
-            for example in map(self.prepared.source.heard, getattr(self.prepared.parts, self.part)):
+            for example in self.prepared.heard(self.part):
                 waiting.append(example)
                 yield example.waveform
 

@@ -30,7 +30,8 @@ from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run
 from .score import publish, score
-from .trainer import Trained, fit
+from .trainer import Trained
+from .unbroken import cut, fit, told
 
 _STAGES: tuple[str, ...] = ("prepare", "train", "evaluate")
 
@@ -73,30 +74,30 @@ def member(run: Run, parts: Parts, folder: Path, notes: list[str], way: Way) -> 
         NoneSound: the folder holds checkpoints, and none is whole.
         ValueError: the configuration is not the checkpoint's, in what may not change.
     """
-    clock = [time.time()]
+    clock = [time.perf_counter()]
     sealed.sweep(folder / "checkpoints")
     checkpoint, passed = last_checkpoint(folder / "checkpoints")
     for path, why in passed.items():
         way.console.print(f"{path.name} is passed over: {why}", highlight=False, markup=False, soft_wrap=True)
     if checkpoint is None:
-        prepared = prepare(run, parts)
+        prepared = prepare(run, parts, folder=folder)
         kept = record(run.data, parts, run.split, run.seed)
         storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     else:  # what was learned from the training part is in run.yaml
         prepared = Prepared(run, parts)
         refuse(checkpoint, run)
         kept = json.loads((folder / "split.json").read_text(encoding="utf-8"))
-        step = _cut(folder / "log.jsonl", step_of(checkpoint))
+        cut(folder, step := step_of(checkpoint))
         way.console.print(f"{way.title}: goes on from step {step}", highlight=False)
     storage.write_text(folder / "run.yaml", dump(prepared.run))
     alarms, doubts = judged(run.checkpoint.load_from_checkpoint, run, kept)
     for said in (*(f"NOT FAIR: {alarm}" for alarm in alarms), *doubts):
         way.console.print(said, style="bold red", highlight=False, markup=False, soft_wrap=True)
     notes = [*doubts, *unheard(prepared), *standardization.told(prepared.run.features, len(parts.train)), *notes]
-    clock.append(time.time())
-    told = prepared.run.model_dump(mode="json")
-    trained = fit(prepared, folder, way.console, way.title, told, checkpoint, way.callbacks)
-    clock.append(time.time())
+    clock.append(time.perf_counter())
+    configuration = prepared.run.model_dump(mode="json")
+    trained = fit(prepared, folder, way.console, way.title, configuration, checkpoint, way.callbacks)
+    clock.append(time.perf_counter())
     artifact = prepared.artifact(
         trained.pipeline,
         id=folder.name if way.title == run.name else f"{folder.parent.name}/{folder.name}",
@@ -112,38 +113,32 @@ def member(run: Run, parts: Parts, folder: Path, notes: list[str], way: Way) -> 
     artifact.pipeline.to(way.chosen)
     heard = ("validation", "test") if run.test else ("validation",)
     found, metrics, artifact = score(folder, prepared, artifact, heard)
-    clock.append(time.time())
+    clock.append(time.perf_counter())
     times = {stage: after - before for stage, (before, after) in zip(_STAGES, pairwise(clock), strict=True)}
     data = parts_of.describe(prepared)
-    folders.summarise(folder, run, [trained], times, notes, alarms, str(way.chosen), data, str(artifact))
+    skipped = told(prepared, folder)
+    folders.summarise(folder, run, [trained], times, [*skipped, *notes], alarms, str(way.chosen), data, str(artifact))
     publish(folder, artifact, metrics)
-    return Member(trained, found, metrics, times, data, alarms, doubts)
+    return Member(trained, found, metrics, times, data, alarms, [*doubts, *skipped])
 
 
 def finished(run: Run, folder: Path, device: torch.device) -> Member:
     """A training of this folder that came to its end before."""
     found, metrics = score_again(folder, test=False, device=str(device))
     artifact = Artifact.load(folder / "model", run.elsewhere, str(device))
-    told, provenance = folders.summary(folder), artifact.config.provenance
+    summary, provenance = folders.summary(folder), artifact.config.provenance
     kept = checkpoints(folder / "checkpoints")
     trained = Trained(
         pipeline=artifact.pipeline,
         best=folder / "checkpoints" / provenance["checkpoint"],
         last=kept[-1],
         checkpoints=tuple(kept),
-        steps=told["steps"],
-        epoch=told["epoch"],
+        steps=summary["steps"],
+        epoch=summary["epoch"],
         losses=provenance["losses"],
-        begun_with=told["begun_with"],
-        stopped_early=told["status"] != "complete",
-        wait_share=told["wait_share"],
-        clips_per_second=told["clips_per_second"],
+        begun_with=summary["begun_with"],
+        stopped_early=summary["status"] != "complete",
+        wait_share=summary["wait_share"],
+        clips_per_second=summary["clips_per_second"],
     )
-    return Member(trained, found, metrics, told["times"], told["data"], told["alarms"], [])
-
-
-def _cut(log: Path, step: int) -> int:
-    """Take away what the log has behind a step; its last line may be torn. Returns the step."""
-    lines = log.read_text(encoding="utf-8").split("\n")[:-1] if log.is_file() else []
-    storage.write_text(log, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step))
-    return step
+    return Member(trained, found, metrics, summary["times"], summary["data"], summary["alarms"], [])

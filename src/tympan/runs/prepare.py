@@ -1,9 +1,10 @@
 """A run made ready: parts, what is learned from the training part, datasets, and the pipeline."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import repeat
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from ..component import did_you_mean
 from ..data import Example, Source, Values, copies, storage
+from ..data.bad_samples import FILE, BadSamples
 from ..data.batch import Clips, Collate
 from ..data.split import Parts
 from ..head import Head
 from ..models import Model
 from ..objectives import Loss, Target
-from ..pipeline import Output, Pipeline
+from ..pipeline import Output, Part, Pipeline
 from ..representation import place_seed
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening
@@ -57,24 +59,43 @@ class Prepared:
     run: Run
     """The run with what was learned from its training part filled in."""
     parts: Parts
+    folder: Path | None = None
+    """Where the list of recordings that cannot be used is."""
     source: Source = field(init=False)
     encode: Encode = field(init=False)
+    bad: BadSamples = field(init=False)
 
     def __post_init__(self) -> None:
         self.source = self.run.data
         targets = {name: output.target for name, output in self.run.outputs.items()}
         self.encode = Encode(targets, AtRate.of(self.source, targets))
+        most = self.run.loader.most_bad(len(self.parts.train))
+        self.bad = BadSamples(self.source, most, self.folder / FILE if self.folder else None)
 
     def clips(self, part: str, epochs: int = 1, shuffle: bool = False) -> Clips:
         """A part as a dataset of clips, for `epochs` epochs laid end to end."""
         indices = getattr(self.parts, part)
-        batch_size = self.run.training.batch_size
         own = enumerate(self.run.augmentations) if shuffle else ()  # which is to say, in training
         changes = [(place_seed(self.run.seed, place), a) for place, a in own if a.on == "recording"]
         shares = None
         if shuffle and self.run.training.balance != "none":
             shares = balance.shares(self.run, indices, known(self.run, indices))
-        return Clips(self.source, indices, self.encode, self.run.seed, epochs, shuffle, batch_size, changes, shares)
+        how = epochs, shuffle, self.run.training.batch_size, changes, shares
+        return Clips(self.source, indices, self.encode, self.run.seed, *how, None if part == "test" else self.bad)
+
+    def heard(self, part: Part) -> Iterator[Example]:
+        """The recordings of a part as prediction hears them; of training and validation without those that cannot be
+        used, where that is no error."""
+        for index in getattr(self.parts, part):
+            if part == "test" or self.bad.most is None:
+                yield self.source.heard(index)
+            elif (example := self.bad.unless_bad(index, partial(self._usable, index))) is not None:
+                yield example
+
+    def _usable(self, index: int) -> Example:
+        example = self.source.heard(index)
+        self.encode(example)
+        return example
 
     @property
     def first(self) -> int:
@@ -147,13 +168,14 @@ def known(run: Run, indices: Sequence[int]) -> list[Values]:
     return [at_rate(run.data.values(i), of) for i, of in zip(indices, corpus, strict=False)]
 
 
-def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
+def prepare(run: Run, parts: Parts, hear: bool = True, folder: Path | None = None) -> Prepared:
     """Fit what is fitted on the training part alone.
 
     Args:
         run: the configuration.
         parts: the split.
         hear: also what needs sound; without it that is assumed, and the parts can be seen to fit.
+        folder: of the run, for the list of recordings that cannot be used.
 
     Raises:
         ValueError: the training part does not hold what a target needs.
@@ -178,15 +200,17 @@ def prepare(run: Run, parts: Parts, hear: bool = True) -> Prepared:
         head = _grouped(output.head, run.data.label_groups, target)
         outputs[name] = output.model_copy(update={"target": target, "loss": loss, "head": head})
     run = run.with_outputs(outputs)
+    ready = Prepared(run, parts, folder)
 
     def begins() -> list[int]:
         """The recordings that the first step hears."""
-        ready = Prepared(run, parts)
         clips = ready.clips("train", 1, shuffle=True)
         return sorted({clips.at(place)[1] for place in range(min(ready.first, len(clips)))})
 
-    features = standardization.fit(run, parts.train, begins) if hear else standardization.assumed(run.features)
-    return Prepared(run.model_copy(update={"features": features}), parts)
+    features = standardization.assumed(run.features)
+    if hear:
+        features = standardization.fit(run, parts.train, begins, ready.bad)
+    return replace(ready, run=run.model_copy(update={"features": features}))
 
 
 def _grouped(head: Head, groups: Sequence[tuple[str, ...]], target: Target) -> Head:

@@ -16,9 +16,10 @@ from ..models import Model
 from ..objectives import RATES, Loss, Target
 from ..pipeline import Metrics, Output
 from .conflicts import conflicts
+from .loader import Loader
 from .naip import NaipAudio, expanded
 from .rates import named
-from .sections import Checkpoint, Hardware, Judging, Loader, Logging, Optimizer, Training
+from .sections import Checkpoint, Hardware, Judging, Logging, Optimizer, Training
 
 
 def _features_or_audio(schema: dict[str, Any]) -> None:

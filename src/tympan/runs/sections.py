@@ -1,7 +1,6 @@
 """The sections of a run's configuration that are not components: how it is trained, on what, and what is kept."""
 
 import math
-import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -100,20 +99,6 @@ class Hardware(Section):
     figures may differ from machine to machine. run.yaml holds what was taken."""
     channels_last: bool = False
     """Keep the weights of image networks with channels last in memory, which is faster on most hardware."""
-
-
-class Loader(Section):
-    """How examples are read."""
-
-    num_workers: int = Field(default=4, ge=0)
-    """Processes that read and decode, at most one for each core; 0 reads in the training process."""
-    prefetch_size: int = Field(default=2, ge=1)
-    """Batches that each worker reads ahead; without workers, whose files are fetched ahead from a bucket."""
-
-    @property
-    def workers(self) -> int:
-        """How many processes read on this machine."""
-        return min(self.num_workers, os.cpu_count() or 1)
 
 
 class Logging(Section):

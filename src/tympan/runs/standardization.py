@@ -9,13 +9,16 @@ from torch.utils.data import DataLoader
 from ..component import assume
 from ..data import Example, storage
 from ..data.ahead import ahead
+from ..data.bad_samples import BadSamples
 from ..data.batch import Clips, Collate
 from ..features import Feature
 from ..representation import Representation
 from .run import Run
 
 
-def fit(run: Run, train: Sequence[int], begins: Callable[[], Sequence[int]] | None = None) -> Feature:
+def fit(
+    run: Run, train: Sequence[int], begins: Callable[[], Sequence[int]] | None = None, bad: BadSamples | None = None
+) -> Feature:
     """The run's feature, with the numbers that `standardize: dataset` needs.
 
     Args:
@@ -23,6 +26,7 @@ def fit(run: Run, train: Sequence[int], begins: Callable[[], Sequence[int]] | No
         train: the training part.
         begins: the recordings of it that the first step hears, which are taken where the data are in a bucket and
             `statistics` is not set: they are fetched in any case, and no others are before that step.
+        bad: what becomes of recordings that cannot be used; by default they are errors.
 
     Raises:
         ValueError: the features of these recordings do not differ at all, or are not finite.
@@ -37,7 +41,15 @@ def fit(run: Run, train: Sequence[int], begins: Callable[[], Sequence[int]] | No
             f"features.statistics is not set and the data are in a bucket: mean and deviation are of the {len(drawn)} "
             "recordings that the first step hears; set it to have more, or give mean and std"
         )
-    mean, std = _moments(run, drawn.tolist())
+    while True:
+        try:
+            mean, std = _moments(run, drawn.tolist(), bad)
+        except RuntimeError as error:
+            if bad is None:
+                raise
+            bad.answer(error)
+        else:
+            break
     if not np.isfinite(mean) or not np.isfinite(std) or std == 0:
         raise ValueError(
             f"features.standardize: the features of {len(drawn)} training recordings have a mean of {mean:g} and a "
@@ -71,13 +83,13 @@ def told(feature: Feature, train: int) -> list[str]:
     return [f"All features have {feature.mean:g} taken off and are divided by {feature.std:g}: mean and std, {whence}."]
 
 
-def _moments(run: Run, indices: list[int]) -> tuple[float, float]:
+def _moments(run: Run, indices: list[int], bad: BadSamples | None) -> tuple[float, float]:
     """Mean and deviation over the real frames of clips, each read once; the same with any number of workers."""
     source, size = run.data, run.training.batch_size
     plain = run.features.model_copy(update={"standardize": "none"})
     hear = Representation(source.audio, source.padding, plain).eval()
     workers = run.loader.workers
-    clips = Clips(source, indices, _nothing, run.seed, shuffle=False)
+    clips = Clips(source, indices, _nothing, run.seed, shuffle=False, bad=bad)
     count, mean, squares = 0, 0.0, 0.0
     with ahead(clips, 0 if workers else run.loader.prefetch_size * size) as coming, torch.inference_mode():
         collate = Collate(source.audio.frames, source.padding, {})

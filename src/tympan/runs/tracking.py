@@ -1,29 +1,24 @@
 """Where a run's figures go: log.jsonl always, W&B and TensorBoard if asked, and a line or a bar for people."""
 
+import importlib
 import json
 import math
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from .outbox import FAILURES, Line, Opened, Outbox, TrackerWarning, close
 from .run import Run
 
-# What a tracker's own code may raise when its server, disk or installation fails; none of it may stop a run.
-_FAILURES = (AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
-
-class TrackerWarning(UserWarning):
-    """A tracker failed and is left out from here on; the run goes on."""
-
-
-def figures(logs: dict[str, Any], step: int, epoch: float) -> dict[str, float | int]:
+def figures(logs: dict[str, Any], step: int, epoch: float) -> Line:
     """The Trainer's figures under our names: `val_...` for validation, without its bookkeeping."""
     named = {
         key.replace("eval_", "val_", 1) if key.startswith("eval_") else key: float(value)
@@ -34,21 +29,20 @@ def figures(logs: dict[str, Any], step: int, epoch: float) -> dict[str, float | 
 
 
 class Tracker(TrainerCallback):
-    """Gives every logged figure to log.jsonl and to the trackers that the run names."""
+    """Gives every logged figure to log.jsonl and to the trackers that the run names, which hold nothing up."""
 
     def __init__(self, run: Run, folder: Path, steps_per_epoch: float, configuration: dict[str, Any]) -> None:
-        self.log, self.steps_per_epoch, self.began = folder / "log.jsonl", steps_per_epoch, time.time()
-        self.sinks: dict[str, Callable[[dict[str, float | int]], None]] = {}
-        self.closers: dict[str, Callable[[], None]] = {}
+        self.log, self.steps_per_epoch, self.began = folder / "log.jsonl", steps_per_epoch, time.monotonic()
+        self.boxes: list[Outbox] = []
         self.run, self.folder = run, folder
         self.configuration = configuration if run.logging.log_config else {}
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Open the trackers."""
         if self.run.logging.wandb_mode != "off":
-            self._guard("wandb", self._open_wandb)
+            self._open("wandb", "wandb", self._open_wandb)
         if self.run.logging.tensorboard:
-            self._guard("tensorboard", self._open_tensorboard)
+            self._open("tensorboard", "torch.utils.tensorboard", self._open_tensorboard)
 
     def on_log(
         self,
@@ -64,25 +58,24 @@ class Tracker(TrainerCallback):
             return
         said = {key: value if math.isfinite(value) else None for key, value in line.items()}  # JSON knows no NaN
         with self.log.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({**said, "seconds": round(time.time() - self.began, 3)}) + "\n")
-        for name, sink in list(self.sinks.items()):
-            self._guard(name, lambda sink=sink: sink(line))
+            out.write(json.dumps({**said, "seconds": round(time.monotonic() - self.began, 3)}) + "\n")
+        for box in self.boxes:
+            box.put(line)
 
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         """Close the trackers."""
-        for name, close in list(self.closers.items()):
-            self._guard(name, close)
+        close(self.boxes)
 
-    def _guard(self, name: str, action: Callable[[], None]) -> None:
+    def _open(self, name: str, module: str, open: Callable[[Any, Callable[[str], None]], Opened]) -> None:
         try:
-            action()
-        except _FAILURES as error:
-            self.sinks.pop(name, None)
-            self.closers.pop(name, None)
-            warnings.warn(f"{name} is left out of this run from here on: {error}", TrackerWarning, stacklevel=2)
+            loaded = importlib.import_module(module)  # here, for a worker that is forked meanwhile would be without it
+        except FAILURES as error:
+            told = f"{name} is left out of this run: it cannot be imported; pip install 'tympan[{name}]' ({error})"
+            warnings.warn(told, TrackerWarning, stacklevel=2)
+        else:
+            self.boxes.append(Outbox(name, partial(open, loaded)))
 
-    def _open_wandb(self) -> None:
-        wandb = _load("wandb", "wandb")
+    def _open_wandb(self, wandb: Any, say: Callable[[str], None]) -> Opened:
         logging = self.run.logging
 
         def begin(mode: str) -> Any:
@@ -100,6 +93,12 @@ class Tracker(TrainerCallback):
                 settings=wandb.Settings(silent=True, console="off", init_timeout=30),
             )
 
+        def plain(action: Callable[..., None], *args: Any, **options: Any) -> None:
+            try:
+                action(*args, **options)
+            except wandb.errors.Error as error:
+                raise RuntimeError(str(error)) from error
+
         try:
             if logging.wandb_mode == "online" and wandb.run is None and not wandb.login(prompt=False):
                 raise wandb.errors.UsageError("nobody is logged in; `wandb login` once")
@@ -108,36 +107,21 @@ class Tracker(TrainerCallback):
             if logging.wandb_mode != "online":
                 raise RuntimeError(str(error)) from error
             told = str(error).split("\n")[0]
-            warnings.warn(
-                f"wandb logs offline ({told}); `wandb sync {self.folder}/wandb/offline-*` sends it later",
-                TrackerWarning,
-                stacklevel=2,
-            )
+            say(f"logs offline ({told}); `wandb sync {self.folder}/wandb/offline-*` sends it later")
             session = begin("offline")
-        self.sinks["wandb"] = lambda line: session.log(line, step=int(line["step"]))
-        self.closers["wandb"] = session.finish
+        return lambda line: plain(session.log, line, step=int(line["step"])), lambda: plain(session.finish)
 
-    def _open_tensorboard(self) -> None:
-        writer = _load("torch.utils.tensorboard", "tensorboard").SummaryWriter(str(self.folder / "tensorboard"))
+    def _open_tensorboard(self, tensorboard: Any, say: Callable[[str], None]) -> Opened:
+        writer = tensorboard.SummaryWriter(str(self.folder / "tensorboard"))
         if self.configuration:
             writer.add_text("configuration", f"```\n{json.dumps(self.configuration, indent=1)}\n```")
 
-        def write(line: dict[str, float | int]) -> None:
+        def write(line: Line) -> None:
             for key, value in line.items():
                 if key not in ("step", "epoch"):
                     writer.add_scalar(key, value, int(line["step"]))
 
-        self.sinks["tensorboard"] = write
-        self.closers["tensorboard"] = writer.close
-
-
-def _load(module: str, extra: str) -> ModuleType:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{extra} is not installed: pip install 'tympan[{extra}]' ({error})") from error
+        return write, writer.close
 
 
 class Watch(TrainerCallback):
