@@ -18,11 +18,14 @@ from pydantic import (
     ConfigDict,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
+
+from .addresses import without_secrets
 
 
 class AssumptionWarning(UserWarning):
@@ -49,14 +52,14 @@ def called(thing: Any) -> str:
 trusted: ContextVar[frozenset[str] | None] = ContextVar("trusted", default=None)
 """While an artifact that somebody sent is read: the only dotted paths that may be imported; `None` is any."""
 
-
 _described: ContextVar[frozenset[type]] = ContextVar("_described", default=frozenset())
 
 
 class Section(BaseModel):
     """A frozen group of fields; an unknown field is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    _no_secrets = field_validator("*", mode="before")(without_secrets)
 
 
 class Component(Section, ABC):
@@ -119,9 +122,9 @@ class Component(Section, ABC):
                     f"{kind} {name!r} is code outside tympan, which an artifact may not name; "
                     f"if you trust who sent it, load it with trust=[{name!r}]"
                 )
-            path, _, attribute = name.rpartition(".")
-            if not attribute[:1].isupper():
-                path, attribute = name, ""
+            if not all(map(str.isidentifier, name.split("."))):
+                raise ValueError(f"{kind} {name!r} is no dotted path of a module or a class; write package.module")
+            path, _, attribute = name.rpartition(".") if name.rpartition(".")[2][0].isupper() else (name, "", "")
             if "" not in sys.path:  # the working folder, where a file of the user's own may lie; last, to hide nothing
                 sys.path.append("")
         elif name in files:

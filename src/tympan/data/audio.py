@@ -17,6 +17,8 @@ from .decoders import Decoder
 
 MAX_DECODED_BYTES = 2 << 30
 """The most memory (bytes) that one read may take as float32, so that a small file cannot fill it."""
+LOUDEST = 1e12
+"""The largest sample that can be sound, whatever its scale; of larger ones float32 could not hold the power."""
 MARGIN = 256
 """Samples, at the lower of two rates, that reach into each other through soxr's HQ filter (128 leave 4e-7)."""
 SUFFIXES = (*decode.SUFFIXES, ".wma")
@@ -108,6 +110,7 @@ def read(
     return waveform
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is no number then is refused by name
 def _part(
     sound: Sound, name: str, rate: int, mix: Mix, first: int, last: int | None
 ) -> Float[np.ndarray, "channels samples"]:
@@ -143,10 +146,11 @@ def _part(
 
 
 def _finite(mixed: Float[np.ndarray, "frames mixed"], name: str, first: int, rate: int) -> np.ndarray:
-    """The frames, refused where one of them, the first of which is frame `first` of the file, is no number."""
-    if not (np.isfinite(mixed.min(initial=0)) and np.isfinite(mixed.max(initial=0))):
-        bad = int(np.argmin(np.isfinite(mixed).all(1)))
-        what = "NaN" if np.isnan(mixed[bad]).any() else "infinite"
+    """The frames, refused where one of them, the first of which is frame `first` of the file, is no number of sound."""
+    if not (mixed.min(initial=0) >= -LOUDEST and mixed.max(initial=0) <= LOUDEST):
+        bad = int(np.argmin((np.abs(mixed) <= LOUDEST).all(1)))
+        peak = np.abs(mixed[bad]).max()
+        what = "NaN" if np.isnan(peak) else "infinite" if np.isinf(peak) else f"vast ({peak:.3g})"
         raise ValueError(f"{name} holds {what} samples, the first at {(first + bad) / rate:.6g} s; export it again")
     return mixed
 

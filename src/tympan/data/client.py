@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import fsspec
 
+from ..addresses import shown, without_secrets
+
 EXTRAS = {"s3": "s3", "gs": "gcs"}
 """The optional dependencies that a protocol needs."""
 LOCAL = {
@@ -45,12 +47,12 @@ def split(uri: str | Path) -> tuple[str, str]:
     if not found or protocol == "file":
         return "file", os.path.abspath(os.path.expanduser(path if found else str(uri)))  # noqa: PTH100, PTH111
     if protocol == "http":
-        raise ValueError(f"{uri} would travel unprotected over http; use its https address")
+        raise ValueError(f"{shown(uri)} would travel unprotected over http; use its https address")
     if protocol not in ("memory", "s3", "gs", "https"):
-        raise ValueError(f"{uri}: {protocol}:// is unknown; use a local path, memory://, s3://, gs:// or https://")
-    if "@" in path.partition("/")[0]:  # and it would be written down wherever the URI is
-        place = path.partition("/")[0].rpartition("@")[2]
-        raise ValueError(f"{protocol}://…@{place} holds a name or a password, which belongs into the environment")
+        raise ValueError(
+            f"{shown(uri)}: {protocol}:// is unknown; use a local path, memory://, s3://, gs:// or https://"
+        )
+    without_secrets(str(uri))
     return protocol, str(uri) if protocol == "https" else f"/{path.strip('/')}" if protocol == "memory" else path
 
 

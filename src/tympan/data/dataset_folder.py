@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from . import Source, storage
+from . import Source, storage, yaml_file
 
 DATASET, METADATA = "dataset.yaml", "metadata.parquet"
 UNFINISHED = "unfinished.jsonl"
@@ -33,9 +32,10 @@ def read_about(root: str) -> dict[str, Any]:
         ValueError: it is not one that `generate` wrote.
     """
     name = storage.join(root, DATASET)
+    text = storage.read_text(name)
     try:
-        about = YAML(typ="safe", pure=True).load(storage.read_text(name))
-    except YAMLError as error:
+        about, _ = yaml_file.read(text, name)
+    except ValueError as error:
         raise ValueError(f"{name} is no valid YAML: {error}; generate the folder again") from error
     if not isinstance(about, dict) or not {"configuration_sha256", "features"} & about.keys():
         raise ValueError(f"{name} was not written by `tympan generate`; name such a folder")

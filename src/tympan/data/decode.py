@@ -107,6 +107,8 @@ def opened(path: Path, name: str, decoder: Decoder = "auto") -> Iterator[Sound]:
                 raise ValueError(unknown(path, name)) from error
             if not container.streams.audio:
                 raise ValueError(f"{name} has no sound in it, only {container.format.long_name}; extract its sound")
+            if container.streams.audio[0].codec_context is None:  # of which PyAV then knows nothing else
+                raise ValueError(f"{name} is coded in a way that is not known here; convert it to wav or flac")
             sound, format = _Ffmpeg(container, name), container.format.name.split(",")[0].upper()
         promised = SUFFIXES.get(path.suffix.lower(), (format,))
         if format not in promised:
@@ -139,7 +141,7 @@ def _check_whole(inside: soundfile.SoundFile, path: Path, name: str) -> int:
         file.seek(max(path.stat().st_size - 0x20000, 0))  # two pages at least
         tail = file.read()
     last = tail.rfind(b"OggS")
-    if last < 0 or not tail[last + 5] & 4:
+    if last < 0 or not int.from_bytes(tail[last + 5 : last + 6]) & 4:
         raise ValueError(f"{name} is truncated: its last page is missing; copy it again")
     before = tail.rfind(b"OggS", 0, last)
     return max(int.from_bytes(tail[before + 6 : before + 14], "little", signed=True), 0) if before >= 0 else 0
@@ -158,7 +160,8 @@ class _Sndfile(Sound):
             place = max(first - PREROLL, 0)
         dtype = "int16" if self._file.subtype == "PCM_16" else "float32"  # half of a wav's time is conversion
         try:
-            self._file.seek(place)
+            if self._file.seek(place) != place:  # libsndfile has lost its way in a damaged Ogg file
+                raise damaged(self._name)
             while place < last:
                 wanted = min(last - place, first - place + max(BLOCK // self.channels, 1))
                 frames = self._file.read(wanted, dtype, always_2d=True)
@@ -179,7 +182,7 @@ class _Ffmpeg(Sound):
         self.sample_rate, self.channels = self._stream.rate, self._stream.channels
         self.codec = f"{container.format.name.split(',')[0].upper()} {self._stream.codec_context.name}"
         exact = self._stream.time_base == Fraction(1, self.sample_rate or 1)  # else duration and times are estimates
-        self.samples = (self._stream.duration or None) if exact else None
+        self.samples = (max(self._stream.duration or 0, 0) or None) if exact else None
         self._origin = (self._stream.start_time or 0) if self.samples else None
         self._least = self.samples or 0
         if container.format.name.startswith("matroska") and len(container.streams) == 1:
@@ -229,6 +232,8 @@ class _Ffmpeg(Sound):
 
 
 def _float(frame: av.AudioFrame) -> Shaped[np.ndarray, "frames channels"]:
+    if frame.format.is_planar and frame.layout.nb_channels > 7:  # PyAV reads what lies behind FFmpeg's list of planes
+        (frame,) = av.AudioResampler(frame.format.packed, frame.layout, frame.sample_rate).resample(frame)
     values = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype == np.uint8:

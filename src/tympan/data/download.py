@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urljoin, urlsplit
 
+from ..addresses import shown
 from . import cache, storage
 from .client import PAUSES
 from .decode import opened
@@ -49,12 +50,6 @@ def sound(link: str) -> Path:
             with opened(written, named):  # which is no sound where the server answers with a page
                 pass
     return path
-
-
-def shown(link: str) -> str:
-    """The address without its query and user, which may hold a secret."""
-    parts = urlsplit(link)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def public(address: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..addresses import shown
 from ..component import assume
 from ..signals import check_channels
 from . import Description, Example, audio, cache, crop, storage
@@ -71,7 +72,7 @@ class Recordings(Dataset):
     def missing(self, recording: Recording) -> str:
         """What to say where the recording's file does not exist."""
         slashes = " (folders are separated by /, not by \\)" if "\\" in recording.uri else ""
-        return f"recording {recording.id}: {recording.uri} does not exist; add it, or correct its path{slashes}"
+        return f"recording {recording.id}: {shown(recording.uri)} does not exist; add it, or correct its path{slashes}"
 
     @property
     def place(self) -> str:
@@ -113,7 +114,9 @@ class Recordings(Dataset):
         with self._missing(row):
             example = self._example(row, self._whole(row))
         if not example.waveform.any():
-            assume(f"{row.uri} is silent: all its samples are 0; it is kept, take its row out if it should not be")
+            assume(
+                f"{shown(row.uri)} is silent: all its samples are 0; it is kept, take its row out if it should not be"
+            )
         return example
 
     def clip(self, index: int, epoch: int, seed: int) -> Example:
@@ -183,7 +186,7 @@ class Recordings(Dataset):
                 if self._searched:
                     raise
             else:
-                check_channels(len(sound), self.audio, row.uri)
+                check_channels(len(sound), self.audio, shown(row.uri))
         return new
 
     @property
@@ -233,11 +236,11 @@ class Recordings(Dataset):
         last = length if row.stop is None else min(round(row.stop * self.sample_rate), length)
         if last <= first:
             raise ValueError(
-                f"recording {row.id}: {row.uri} ends before {row.start} s, where the recording would begin"
+                f"recording {row.id}: {shown(row.uri)} ends before {row.start} s, where the recording would begin"
             )
         return first, last
 
     def _example(self, row: Recording, waveform: Float[np.ndarray, "channels samples"], begin: int = 0) -> Example:
-        check_channels(len(waveform), self.audio, row.uri)
+        check_channels(len(waveform), self.audio, shown(row.uri))
         # A copy: the memory map is read-only.
         return Example(np.array(waveform), self.known(row), row.id, dict(row.groups), begin / self.sample_rate)

@@ -69,9 +69,10 @@ def numbers(cells: list[Any], what: str) -> list[Any]:
     Raises:
         ValueError: a number is beyond what a float holds.
     """
-    known = {c for c in cells if c is not None}
-    if not known or not all(isinstance(c, str) for c in known):
+    told = [c for c in cells if c is not None]
+    if not told or not all(isinstance(c, str) for c in told):
         return cells
+    known = set(told)
     words = {c for c in known if c.lower() in _NOTHING}
     texts = known - words
     decimal = {c for c in texts if "," in c}
@@ -151,9 +152,10 @@ def _refuse_twice(names: list[str], uri: str) -> None:
 
 def _json_lines(uri: str) -> Rows:
     found: Rows = []
+    objects: list[list[str]] = []
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        _refuse_twice([name for name, _ in pairs], f"{uri}, line {number}")
+        objects.append([name for name, _ in pairs])
         return dict(pairs)
 
     # JSON holds no bare line break, but its texts may hold U+2028, at which splitlines would break.
@@ -162,8 +164,10 @@ def _json_lines(uri: str) -> Rows:
             continue
         try:
             row = json.loads(line, object_pairs_hook=object_of)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError of a number of thousands of digits
             raise ValueError(f"{uri}, line {number} is no valid JSON: {error}") from error
+        while objects:
+            _refuse_twice(objects.pop(), f"{uri}, line {number}")
         if not isinstance(row, dict):
             raise ValueError(f'{uri}, line {number} must be an object like {{"path": ...}}, not {line.strip()[:40]}')
         found.append(row)
@@ -171,12 +175,23 @@ def _json_lines(uri: str) -> Rows:
     return [{name: None if row.get(name) == "" else row.get(name) for name in names} for row in found]
 
 
-def _parquet(uri: str) -> Rows:
+def of_parquet(data: bytes, uri: str) -> Rows:
+    """The rows that the bytes of a parquet file, called `uri` in messages, hold.
+
+    Raises:
+        ValueError: they are none.
+    """
     from pyarrow import ArrowException, parquet  # half a second, which a CSV need not wait for
 
     try:
-        table = parquet.ParquetFile(io.BytesIO(cache.read_bytes(uri))).read()
-    except ArrowException as error:
+        table = parquet.ParquetFile(io.BytesIO(data)).read()
+        rows = table.to_pylist()
+    except (ArrowException, OSError, ValueError) as error:  # OSError of bytes in memory: they are damaged
         raise ValueError(f"{uri} is no valid parquet file: {error}") from error
     _refuse_twice(table.column_names, uri)
-    return [{name: None if cell == "" else cell for name, cell in row.items()} for row in table.to_pylist()]
+    return rows
+
+
+def _parquet(uri: str) -> Rows:
+    rows = of_parquet(cache.read_bytes(uri), uri)
+    return [{name: None if cell == "" else cell for name, cell in row.items()} for row in rows]

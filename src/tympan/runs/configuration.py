@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, SerializeAsAny, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ..component import Component, Section, did_you_mean, trusted
-from ..data import Source, copies, official, storage
+from ..data import Source, copies, official, storage, yaml_file
 from ..features import Feature
 
 if TYPE_CHECKING:
@@ -19,8 +16,7 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_LARGEST = 1 << 20  # bytes; a configuration is written by hand
-_MOST_VALUES = 100_000  # aliases can make a small file large
+_LARGEST = 1 << 18  # bytes; a configuration is written by hand
 
 
 class ConfigurationError(ValueError):
@@ -80,11 +76,9 @@ def read(model: type[_Model], path: str | Path, overrides: Sequence[str]) -> _Mo
     away = copies.foreign(path)
     if not away:
         path = Path(path) if Path(path).exists() else official.files().get(str(path), Path(path))  # one word
-    data = _parse(_text(path), str(path))
-    if not isinstance(data, CommentedMap):
-        raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(data).__name__}")
-    places: dict[tuple[str | int, ...], str] = {}
-    plain = _plain(data, (), str(path), places, [0])
+    plain, places = _parsed(_text(path), str(path))
+    if not isinstance(plain, dict):
+        raise ConfigurationError(f"{path}: a configuration is a mapping of fields, not {type(plain).__name__}")
     for override in overrides:
         _override(plain, override, places)
     if away:
@@ -118,46 +112,16 @@ def _text(path: str | Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        before = raw[: error.start].split(b"\n")
+        where = f"{path}:{len(before)}:{len(before[-1]) + 1}"
+        raise ConfigurationError(f"{where}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
-def _parse(text: str, where: str) -> Any:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.version = (1, 2)
+def _parsed(text: str, where: str) -> tuple[Any, dict[tuple[str | int, ...], str]]:
     try:
-        return yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
-        problem = str(error.problem or error.context).split("\n")[0]
-        raise ConfigurationError(f"{place}: is not valid YAML: {problem}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{where}: is not valid YAML: {str(error).splitlines()[0]}") from error
-
-
-def _plain(
-    node: Any, loc: tuple[str | int, ...], where: str, places: dict[tuple[str | int, ...], str], count: list[int]
-) -> Any:
-    """The values alone, noting where each was written."""
-    count[0] += 1
-    if count[0] > _MOST_VALUES:
-        raise ConfigurationError(f"{where}: more than {_MOST_VALUES} values; are there aliases of aliases?")
-    if isinstance(node, TaggedScalar) or (getattr(node, "tag", None) is not None and node.tag.value):
-        raise ConfigurationError(f"{places.get(loc, where)}: tags (!) are not read; write plain values")
-    if isinstance(node, CommentedMap):
-        for key in node:
-            line, column = node.lc.key(key) if key in (node.lc.data or {}) else (node.lc.line, node.lc.col)
-            places[(*loc, str(key))] = f"{where}:{line + 1}:{column + 1}"
-        return {str(key): _plain(value, (*loc, str(key)), where, places, count) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        for i in range(len(node)):
-            line, column = node.lc.item(i) if i in (node.lc.data or {}) else (node.lc.line, node.lc.col)
-            places[(*loc, i)] = f"{where}:{line + 1}:{column + 1}"
-        return [_plain(value, (*loc, i), where, places, count) for i, value in enumerate(node)]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):  # ruamel keeps how a number was written in subclasses
-            return kind(node)
-    return node
+        return yaml_file.read(text, where)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _override(data: dict[str, Any], override: str, places: dict[tuple[str | int, ...], str]) -> None:
@@ -165,7 +129,7 @@ def _override(data: dict[str, Any], override: str, places: dict[tuple[str | int,
     keys = field.strip().split(".")
     if not equals or not all(keys):
         raise ConfigurationError(f"override {override!r}: write section.field=value")
-    value = _plain(_parse(text, f"override {override!r}"), (), f"override {override!r}", {}, [0])
+    value, _ = _parsed(text, f"override {override!r}")
     at: Any = data
     for i, key in enumerate(keys[:-1]):
         if isinstance(at, dict) and isinstance(at.get(key), str):

@@ -82,9 +82,7 @@ class Training(Section):
     @classmethod
     def _fraction(cls, value: int | float) -> int | float:
         if isinstance(value, float) and value != 1.0 and value > 1:
-            raise ValueError(
-                f"{value} is neither whole steps (write {round(value)}) nor a fraction of an epoch up to 1.0"
-            )
+            raise ValueError(f"{value} is neither whole steps (write {value:.0f}) nor a fraction of an epoch up to 1.0")
         return value
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import SerializeAsAny, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from .. import __version__, memory
@@ -27,6 +26,7 @@ from ..pipeline import Layer, Output, Pipeline
 from ..signals import frames_within
 from .listening import Listening, Waveform
 from .stitch import apart, stitch
+from .weights import filled
 
 WEIGHTS_ALONE = "weights.safetensors"
 """What is kept of a run that no config.json can describe."""
@@ -92,14 +92,7 @@ class Artifact:
             raise ValueError(f"{file}: {why}") from error
         finally:
             trusted.reset(token)
-        pipeline = config.build()
-        weights = path / "model.safetensors"
-        try:
-            pipeline.load_state_dict(load_file(weights))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{weights}: is missing; copy the whole folder") from error
-        except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{weights}: does not fit config.json: {error}") from error
+        pipeline = filled(config, config.build, file, path / "model.safetensors")
         return cls(config, pipeline.to(chosen))
 
     def told(self, **provenance: Any) -> "Artifact":

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from ..component import Section
 from ..data import Source
+from ..data.audio import MAX_DECODED_BYTES
 from ..data.crop import onset, trimmed, windows
+from ..data.decode import RATES
 from ..data.decoders import Decoder
 from ..signals import Signal, check_channels
 
@@ -18,9 +20,9 @@ Waveform = Float[np.ndarray, "_channels _samples"]
 class Listening(Section):
     """Which part of a recording the model hears, and how."""
 
-    sample_rate: int = Field(gt=0)
+    sample_rate: int = Field(gt=0, le=RATES[1])
     """Samples per second (Hz); a recording is resampled to it."""
-    samples: int = Field(gt=0)
+    samples: int = Field(gt=0, le=MAX_DECODED_BYTES // 4)
     """Samples in a clip."""
     channels: Literal["mean", "sum", "first", "keep"]
     """How several audio channels become one, or that all are kept."""

@@ -4,6 +4,7 @@ import posixpath
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...addresses import without_secrets
 from .. import storage, table
 from ..recordings import Recording, Recordings
 
@@ -87,14 +88,14 @@ class Manifest(Recordings):
         return Recording(self._place(path), id, groups, part and _PARTS[part], values)
 
     def _place(self, path: str) -> str:
-        if "://" in path or path.startswith("/"):
+        try:
+            without_secrets(path)  # which becomes an id, and part of a run's folder
+            if "://" not in path and not path.startswith("/"):
+                return storage.join(posixpath.dirname(self.path), path)
             if not storage.is_remote(self.path) or urlsplit(path)[:2] == urlsplit(self.path)[:2]:
                 return path
             raise ValueError(
-                f"{self.path}, column {self.path_column!r}: {path!r} is outside of the table's own bucket; "
-                "save the table as a local file if you trust it"
+                f"{path!r} is outside of the table's own bucket; save the table as a local file if you trust it"
             )
-        try:
-            return storage.join(posixpath.dirname(self.path), path)
         except ValueError as error:
             raise ValueError(f"{self.path}, column {self.path_column!r}: {error}") from error

@@ -1,16 +1,14 @@
 """What `tympan generate` wrote, or kac_drumset did: sounds of any source, with the values that made them."""
 
 import hashlib
-import io
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pyarrow import parquet
 
-from .. import cache, kac_drumset, storage
+from .. import cache, kac_drumset, storage, table
 from ..dataset_folder import GROUP, METADATA, OWN, read_about
 from ..recordings import Recording, Recordings
 from ..synthesizers import Synthesizer
@@ -100,7 +98,7 @@ class Recorded(Recordings):
         data = storage.read_bytes(name)
         if hashlib.sha256(data).hexdigest() != self.about["metadata_sha256"]:
             raise ValueError(f"{name} is not the one that was generated (sha256 differs): generate it again")
-        rows = parquet.read_table(io.BytesIO(data)).to_pylist()
+        rows = table.of_parquet(data, name)
         found = [self._recording(row) for row in rows]
         return found, {r.uri: row["sha256"] for r, row in zip(found, rows, strict=True) if "sha256" in row}
 

@@ -198,13 +198,15 @@ class SpeechFolder(Recordings):
         if recording.id not in self.opened:
             uri = storage.join(recording.uri, "metadata.json")
             try:
-                metadata = json.loads(cache.read_text(uri))
+                text = cache.read_text(uri)
             except FileNotFoundError as error:
                 raise ValueError(
                     f"{uri} does not exist, though {recording.id!r} is in a table; "
                     + ("add it" if storage.is_folder(recording.uri) else f"there is no folder {recording.uri}")
                 ) from error
-            except (json.JSONDecodeError, RecursionError) as error:
+            try:
+                metadata = json.loads(text)
+            except (ValueError, RecursionError) as error:  # ValueError of a number of thousands of digits
                 raise ValueError(
                     f"{uri} cannot be read as JSON ({error}); correct it there, or write it anew"
                 ) from error
