@@ -122,7 +122,7 @@ def both(row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     if own["logging"].pop("train_metrics"):
         own["metrics"] = {"train": ["mae"], "validation": ["mae"], "test": ["mae"]}
     step = {"first step": 1, "in mid-epoch": 4, "end of an epoch": EPOCH, "just after": EPOCH + 1}[row["stop"]]
-    monkeypatch.setattr("tympan.runs.sections.Loader.workers", property(lambda loader: loader.num_workers))
+    monkeypatch.setattr("tympan.runs.loader.Loader.workers", property(lambda loader: loader.num_workers))
     before = torch.multiprocessing.get_start_method()
     torch.multiprocessing.set_start_method(row["start"], force=True)
     try:

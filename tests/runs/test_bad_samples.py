@@ -107,7 +107,7 @@ def test_others_take_their_places_with_any_workers_and_after_a_stop(tmp_path: Pa
     with pytest.warns(BadSampleWarning):
         with pytest.raises(KeyboardInterrupt):
             fitted(run, parts, tmp_path / "stopped", until=5)
-        last = last_checkpoint(tmp_path / "stopped" / "checkpoints")
+        last, _ = last_checkpoint(tmp_path / "stopped" / "checkpoints")
         assert last is not None and last.name == "checkpoint-4"
         assert same(fitted(run, parts, tmp_path / "stopped", last), plain)
     assert sorted(names(tmp_path / "stopped")) == sorted(names(tmp_path / "plain"))

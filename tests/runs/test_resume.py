@@ -98,3 +98,30 @@ def test_a_training_with_a_steady_rate_may_be_made_longer(tmp_path, monkeypatch)
     longer = resume(folder, ["training.max_epochs=5"], console=QUIET)
     whole = trained(tmp_path / "whole", training={**TRAINING, "max_epochs": 5}, **steady)
     assert longer.metrics == whole.metrics
+
+
+def test_a_new_run_may_go_on_with_everything_that_a_checkpoint_holds(tmp_path, monkeypatch):
+    whole = trained(tmp_path / "whole", training=TRAINING)
+    folder = stopped(monkeypatch, run_of(tmp_path, training=TRAINING), 8)
+    (kept,) = (folder / "checkpoints").glob("checkpoint-6")
+    begun = trained(tmp_path, training=TRAINING, checkpoint={"load_from_checkpoint": str(kept), "weights_only": False})
+    assert begun.folder != folder and begun.metrics == whole.metrics
+    lines = [[{k: v for k, v in line.items() if k != "seconds"} for line in log(r)] for r in (begun, whole)]
+    assert lines[0] == lines[1]
+    other = {"load_from_checkpoint": str(kept), "weights_only": False}
+    with pytest.raises(ValueError, match=r"optimizer\.learning_rate was 0\.01, here 0\.5"):
+        trained(tmp_path, training=TRAINING, checkpoint=other, optimizer={"learning_rate": 0.5})
+    with pytest.raises(ValueError, match="was divided otherwise"):
+        trained(tmp_path, training=TRAINING, checkpoint=other, split={"seed": 9})
+    with pytest.raises(ValueError, match="is no whole checkpoint to go on from"):
+        trained(tmp_path, training=TRAINING, checkpoint={**other, "load_from_checkpoint": str(whole.folder / "model")})
+
+
+def test_weights_that_must_all_match_are_listed_where_one_does_not(tmp_path):
+    first = trained(tmp_path)
+    same = {"load_from_checkpoint": str(first.folder), "weights_only": True}
+    assert trained(tmp_path, checkpoint=same).status == "complete"
+    with pytest.raises(
+        ValueError, match=r"2 weights do not match: heads\.target.*its shape is \(1, 8\), here \(2, 8\)"
+    ):
+        trained(tmp_path, checkpoint=same, target={"type": "continuous", "quantities": {"diameter": "m", "f0": "Hz"}})

@@ -9,7 +9,7 @@ from .run import Run
 from .state import STATE, TrainState
 
 FREE = (
-    *("name", "test", "judging", "logging", "loader", "checkpoint"),
+    *("name", "seeds", "test", "judging", "logging", "loader", "checkpoint"),
     *("hardware.device", "data.root", "data.path", "data.splits"),
     *("training.early_stopping", "training.early_stopping_patience", "training.early_stopping_min_delta"),
     "training.nonfinite",

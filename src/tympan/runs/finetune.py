@@ -41,16 +41,17 @@ class Taken:
         return "\n".join(lines)
 
 
-def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, object]) -> Taken:
+def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, object], strict: bool = False) -> Taken:
     """Put the weights that agree in name and shape into a pipeline.
 
     Args:
         source: the folder of an artifact, of a run that ended, or of a checkpoint: a path or URI.
         configuration: what config.json would hold, to tell what differs.
+        strict: whether every weight has to match.
 
     Raises:
         FileNotFoundError: there are no weights.
-        ValueError: they cannot be read, or none of them fits.
+        ValueError: they cannot be read, none of them fits, or one does not that has to.
     """
     folder = copies.here(source)
     found = [f for f in (folder / "model.safetensors", folder / "model" / "model.safetensors") if f.is_file()]
@@ -71,6 +72,13 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
     }
     if len(fresh) == len(mine):
         raise ValueError(f"{where}: none of its {len(theirs)} weights fits this model; is it of another architecture?")
+    unused = tuple(name for name in theirs if name not in mine)
+    if strict and (fresh or unused):
+        wrong = [f"{name}, {why}" for name, why in fresh.items()] + [f"{name} is not here" for name in unused]
+        raise ValueError(
+            f"{where}: {len(wrong)} weights do not match: {'; '.join(wrong)}; name one of the same network, or "
+            "set checkpoint.weights_only: matching to begin with those that do"
+        )
     pipeline.load_state_dict({name: tensor if name in fresh else theirs[name] for name, tensor in mine.items()})
     config = found[0].with_name("config.json")
     told = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
@@ -79,7 +87,7 @@ def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, objec
         str(found[0]),
         tuple(name for name in mine if name not in fresh),
         fresh,
-        tuple(name for name in theirs if name not in mine),
+        unused,
         tuple(differences),
     )
 

@@ -30,6 +30,7 @@ from .prepare import Prepared, prepare
 from .resolved import dump
 from .run import Run
 from .score import publish, score
+from .taken_over import take_over
 from .trainer import Trained
 from .unbroken import cut, fit, told
 
@@ -83,10 +84,13 @@ def member(run: Run, parts: Parts, folder: Path, notes: list[str], way: Way) -> 
         prepared = prepare(run, parts, folder=folder)
         kept = record(run.data, parts, run.split, run.seed)
         storage.write_text(folder / "split.json", json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        if run.checkpoint.load_from_checkpoint and run.checkpoint.weights_only is False:
+            checkpoint = take_over(run.checkpoint.load_from_checkpoint, folder, kept)
     else:  # what was learned from the training part is in run.yaml
-        prepared = Prepared(run, parts)
-        refuse(checkpoint, run)
+        prepared = Prepared(run, parts, folder)
         kept = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+    if checkpoint:
+        refuse(checkpoint, prepared.run)
         cut(folder, step := step_of(checkpoint))
         way.console.print(f"{way.title}: goes on from step {step}", highlight=False)
     storage.write_text(folder / "run.yaml", dump(prepared.run))

@@ -201,6 +201,9 @@ class Checkpoint(Section):
     load_from_checkpoint: str | None = None
     """An artifact, a run or one of its checkpoints whose weights to begin with, where names and shapes agree; what is
     taken and what is not is listed."""
+    weights_only: bool | Literal["matching"] = "matching"
+    """What is taken from there: the weights that match, as for another head; `true` all weights, each of which must
+    match; `false` everything, so that this run goes on where that checkpoint stands, in a folder of its own."""
 
     @model_validator(mode="before")
     @classmethod

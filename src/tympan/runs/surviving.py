@@ -124,6 +124,9 @@ class SurvivingTrainer(Trainer):
 
 
 def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
+    # A loader draws a seed for its workers whenever it begins, and how often that is depends on their number: with a
+    # generator of its own, dropout does not.
+    loader.generator = torch.Generator()
     if not isinstance(loader.worker_init_fn, _Shield):  # that of validation is made once, and handed out again
         loader.worker_init_fn = _Shield(loader.worker_init_fn)
     return loader

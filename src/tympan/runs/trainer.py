@@ -88,7 +88,7 @@ def fit(
     taken = None
     if run.checkpoint.load_from_checkpoint and checkpoint is None:
         here = prepared.artifact(pipeline).config.model_dump(mode="json")
-        taken = take(pipeline, run.checkpoint.load_from_checkpoint, here)
+        taken = take(pipeline, run.checkpoint.load_from_checkpoint, here, run.checkpoint.weights_only is True)
         console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
     if not training.max_epochs:
         return _untrained(pipeline, folder, taken)
