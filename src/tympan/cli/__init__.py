@@ -10,7 +10,7 @@ from .about import doctor, list_components, schema
 from .answers import embed, orchestrate, predict
 from .fetching import fetch, upload
 from .sounds import generate, prepare, transform
-from .training import check, compare, evaluate, import_naip, resume, sweep, train
+from .training import check, compare, evaluate, import_naip, resume, runs, sweep, train
 
 app = typer.Typer(
     help="Learn to measure from sound: train, evaluate and serve models from one configuration file.",
@@ -22,7 +22,7 @@ app = typer.Typer(
 # An agent of a sweep writes parameters as options: --model.dropout=0.1.
 app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
-    *(resume, evaluate, compare, predict, embed, orchestrate),
+    *(runs, resume, evaluate, compare, predict, embed, orchestrate),
     *(generate, transform, fetch, upload, prepare, check, sweep),
     *(import_naip, doctor, schema),
 ):

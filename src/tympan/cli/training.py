@@ -1,4 +1,4 @@
-"""Commands about runs: train, resume, evaluate, compare, check, sweep."""
+"""Commands about runs: train, runs, resume, evaluate, compare, check, sweep."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -74,6 +74,29 @@ def resume(
         _tell(resume_run(run, overrides or ()))
     except Ended as ended:
         typer.echo(str(ended))
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where runs are made.")] = Path("runs"),
+) -> None:
+    """List the runs in a folder, the newest first: status, step, best figure, age."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..runs.listing import runs as listed
+
+    table = Table("run", "status", "step", "best", "age", box=None, pad_edge=False)
+    for run in listed(folder):
+        best = "" if run.best is None else f"{run.metric} {run.best:.4g}"
+        table.add_row(run.folder.name, run.status, "" if run.step is None else f"{run.step:,}", best, _ago(run.age))
+    Console().print(table)
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _tell(result: "Result") -> None:
