@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test test-slow check bench setup requirements clean
+.PHONY: demo test test-slow faults check bench setup requirements clean
 
 demo: setup          ## synthesise drums, train CRePE to measure them, evaluate, report
 	.venv/bin/tympan train configs/drum_diameter.yaml
@@ -13,6 +13,9 @@ test: setup          ## everything that is quick, two processes
 
 test-slow: setup     ## what takes long
 	$(PYTHON) -m pytest -q -m slow
+
+faults: setup        ## everything that is broken on purpose, in full
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q tests/faults -m "slow or not slow"
 
 check: setup         ## ruff and pyright
 	.venv/bin/ruff check .

@@ -337,7 +337,8 @@ def test_every_field_of_a_run_but_ours_alone_is_somewhere_in_the_tables() -> Non
         ),
         *("optimizer.plateau_patience", "training.max_steps", "hardware.channels_last", "metrics.test"),
         *("logging.tensorboard", "logging.worst_examples", "logging.show_ids", "checkpoint.run_dir"),
-        *("loader.bad_samples", "loader.bad_sample_budget"),
+        *("loader.bad_samples", "loader.bad_sample_budget", "training.nonfinite"),
+        "checkpoint.weights_only",
         *("head.groups", "head.shared_dense", "optimizer.freeze", "optimizer.layer_decay", "training.balance"),
         *(f"judging.{field}" for field in Judging.model_fields),
         *(f"audio.{field}" for field in NaipAudio.model_fields),  # which are their own names

@@ -12,7 +12,6 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
-from transformers import Trainer
 
 from corpora import speech_folder
 from runs_helpers import log, write
@@ -22,6 +21,7 @@ from tympan.runs.configuration import load
 from tympan.runs.folder import make
 from tympan.runs.prepare import Encode
 from tympan.runs.run import Run
+from tympan.runs.surviving import SurvivingTrainer
 from tympan.runs.tracking import TrackerWarning
 from tympan.runs.train import Result, train
 from tympan.serving.artifact import Artifact
@@ -125,8 +125,8 @@ def test_resuming_in_mid_epoch_is_exact(result: Result, tmp_path: Path, monkeypa
     straight = trained(tmp_path / "a", **changes)
     kept = straight.folder / "checkpoints" / "checkpoint-6"
     assert kept.is_dir()
-    plain = Trainer.train
-    monkeypatch.setattr(Trainer, "train", lambda self, **_: plain(self, resume_from_checkpoint=str(kept)))
+    plain = SurvivingTrainer.train
+    monkeypatch.setattr(SurvivingTrainer, "train", lambda self, **_: plain(self, resume_from_checkpoint=str(kept)))
     resumed = trained(tmp_path / "b", **changes)
     before, after = (load_file(r.paths["last_checkpoint"] / "model.safetensors") for r in (straight, resumed))
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -124,12 +124,13 @@ class SurvivingTrainer(Trainer):
 
 
 def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
+    loader = getattr(shown := loader, "base_dataloader", loader)  # which accelerate's asks for batches
     # A loader draws a seed for its workers whenever it begins, and how often that is depends on their number: with a
     # generator of its own, dropout does not.
     loader.generator = torch.Generator()
     if not isinstance(loader.worker_init_fn, _Shield):  # that of validation is made once, and handed out again
         loader.worker_init_fn = _Shield(loader.worker_init_fn)
-    return loader
+    return shown
 
 
 class _Shield:
