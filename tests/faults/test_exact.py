@@ -22,7 +22,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "type": "wavenet",
         "hidden_channels": 8,
         "skip_channels": 8,
-        "context_size_in_steps": 16,
+        "context_size_in_seconds": 0.05,
         "hears_past": False,
     },
     "timm": {"type": "timm", "name": "test_efficientnet"},  # the smallest with batch normalisation: 98,764 weights
@@ -100,7 +100,7 @@ def sections(row: dict[str, Any]) -> dict[str, Any]:
             "batch_size": 5,
             "accumulate_grad_batches": row["accumulate"],
             "early_stopping": row["early"],
-            "early_stopping_patience": 2,
+            "early_stopping_patience": 2 if row["accumulate"] == 1 else 5,
             "early_stopping_min_delta": 1e9 if row["early"] else 0.0,
             "nonfinite": row["policy"],
         },

@@ -17,7 +17,8 @@ from faults import saved
 from runs_helpers import log, run_of
 from tympan.data import storage
 from tympan.runs.checkpoint import last_checkpoint
-from tympan.runs.resume import resume
+from tympan.runs.folder import ended
+from tympan.runs.resume import Ended, resume
 from tympan.runs.run import Run
 from tympan.runs.train import train
 
@@ -35,6 +36,8 @@ def _killed(run: Run, folder: Path | None, after: float) -> bool:
     if not pid:
         try:
             resume(folder, console=saved.QUIET) if folder else train(run, console=saved.QUIET)
+        except Ended:  # it was killed after its last file
+            os._exit(0)
         except BaseException:  # noqa: BLE001 - whatever it is, this process ends here
             traceback.print_exc(file=sys.__stderr__)
             os._exit(1)
@@ -72,7 +75,7 @@ def _through(kills: int, tmp_path: Path, seed: int) -> tuple[int, int]:
             elif made:
                 made[0].rmdir()
         folder = sorted((tmp_path / str(runs) / "runs").glob("*"))[0]
-        if not (folder / "summary.json").is_file():
+        if not ended(folder):
             resume(folder, console=saved.QUIET)
         found = load_file(folder / "model" / "model.safetensors")
         assert all(torch.equal(found[name], wanted[name]) for name in wanted)

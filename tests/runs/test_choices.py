@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from runs_helpers import ONE_EPOCH, log, run_of, trained, write
 from tympan.data.synthesizers.circular_membrane import CircularMembrane
-from tympan.runs import probe
 from tympan.runs import member as training
+from tympan.runs import probe
 from tympan.runs.checkpoint import Keeper
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.prepare import prepare

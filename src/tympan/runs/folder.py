@@ -173,6 +173,11 @@ def summarise(
     _save(folder, text)
 
 
+def ended(folder: Path) -> bool:
+    """Whether a run has come to its end: its page, which is written last, is there too."""
+    return (folder / "summary.json").is_file() and (folder / "report" / "index.html").is_file()
+
+
 def summary(folder: Path) -> dict[str, Any]:
     """What summary.json tells.
 

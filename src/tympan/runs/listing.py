@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import folder as folders
 from . import lock, sealed
 from .checkpoint import TRAINER_STATE, checkpoints
 from .configuration import load
@@ -69,8 +70,8 @@ def _newest(member: Path) -> TrainState | None:
 
 
 def _status(folder: Path, states: Sequence[TrainState]) -> str:
-    if (folder / "summary.json").is_file():
-        return str(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"])
+    if folders.ended(folder):
+        return str(folders.summary(folder)["status"])
     if lock.busy(folder):
         return "in progress"
     return "stopped" if states else "initialized"

@@ -44,7 +44,7 @@ def resume(place: str | Path, overrides: Sequence[str] = (), *, console: Console
     with copies.working(place, whole=True) as folder:
         if not (folder / "run.yaml").is_file():
             raise FileNotFoundError(f"{place}: holds no run to go on with (run.yaml)")
-        if (folder / "summary.json").is_file():
+        if folders.ended(folder):
             raise Ended(f"{place}: has ended, and there is nothing to go on with; `tympan evaluate` scores it again")
         with lock.held(folder):
             run = load(folder / "run.yaml", overrides)

@@ -71,7 +71,7 @@ def _member(run: Run, parts: Parts, folder: Path, name: str, notes: list[str], w
     own = folder / name
     own.mkdir(exist_ok=True)
     with lock.held(own):
-        if (own / "summary.json").is_file():
+        if folders.ended(own):
             return finished(run, own, way.chosen)
         if any((own / "checkpoints").glob(FOLDERS)):
             run, parts = _taken_up(own, run, parts)
