@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from faults import saved
+import saved
 from runs_helpers import run_of, trained, write
 from tympan.runs import asked, lock
 from tympan.runs.resume import resume

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from faults import saved
+import saved
 from runs_helpers import run_of, trained
 from tympan.runs import sealed
 from tympan.runs.checkpoint import Keeper, NoneSound, last_checkpoint

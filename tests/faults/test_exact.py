@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from faults import saved
+import saved
 from runs_helpers import run_of
 
 EPOCH = 10

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from faults import saved
+import saved
 from runs_helpers import log, run_of
 from tympan.data import storage
 from tympan.runs.checkpoint import last_checkpoint

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from faults import saved
+import saved
 from runs_helpers import log, run_of, trained
 from tympan.runs.nonfinite import FILE, NonFinite
 from tympan.runs.surviving import SurvivingTrainer

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from faults import stock
+import stock
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 

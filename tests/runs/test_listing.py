@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from faults import saved
+import saved
 from runs_helpers import log, run_of, trained
 from tympan.cli import app
 from tympan.runs import lock

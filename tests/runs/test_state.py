@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from faults import saved
+import saved
 from runs_helpers import run_of, trained
 from tympan.runs import state as states
 from tympan.runs.state import TrainState
