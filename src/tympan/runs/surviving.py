@@ -134,14 +134,13 @@ def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
 
 
 class _Shield:
-    """Signals to end go to the whole group of processes; workers end when the training does, which needs them for its
-    last step."""
+    """Ctrl-C goes to the whole group of processes; workers end when the training does, which needs them for its last
+    step. SIGTERM is left to them: it is how torch and Python end workers themselves."""
 
     def __init__(self, begin: Callable[[int], None] | None) -> None:
         self.begin = begin
 
     def __call__(self, worker: int) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.begin:
             self.begin(worker)
