@@ -7,7 +7,8 @@ from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Metric, Target
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.runs.conflicts import check_outputs
 from tympan.signals import Signal
 

@@ -1,93 +1,24 @@
 """Waveform -> features -> backbone -> heads, as one module: what is trained, saved and served."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, GetJsonSchemaHandler, SerializeAsAny, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 from torch import Tensor, nn
 
-from .component import Section
 from .data.augmentations import Augmentation
 from .features import Feature
 from .feedback import check_past, generate, spoiled_past, true_past
 from .frames import Pooling, levels, pooled, resample_mask
-from .head import Head
 from .mixing import Mixing
 from .models import Model
-from .objectives import Loss, Metric, Target
+from .output import Output
 from .representation import Representation
 from .signals import Signal
 
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = get_args(Part)
 Layer = Literal["pt", "ft", "st"]
-
-
-class Metrics(Section):
-    """The figures for people in each part, beside the loss; a bare list is for validation and test."""
-
-    train: tuple[SerializeAsAny[Metric], ...] = ()
-    """Computed from the training batches between two lines of the log; by default none."""
-    validation: tuple[SerializeAsAny[Metric], ...] | None = None
-    """Computed at every validation; by default the target's own."""
-    test: tuple[SerializeAsAny[Metric], ...] | None = Field(default=None, min_length=1)
-    """Computed once, at the end; by default the target's own."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        by_part = handler(core_schema)
-        of_part = handler.resolve_ref_schema(by_part)["properties"]
-        every = {"type": "array", "items": {"anyOf": [of_part["train"]["items"], {"const": "loss"}]}}
-        for part, fields in of_part.items():
-            of_part[part] = {**every, "type": ["array", "null"], "description": fields["description"]}
-        return {"anyOf": [by_part, every]}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_loss(cls, value: Any) -> Any:
-        """A bare list is for validation and test; `loss` is there in any case, and may be named."""
-        if isinstance(value, list | tuple):
-            value = {"validation": value, "test": [name for name in value if name != "loss"] or None}
-        if not isinstance(value, dict):
-            return value
-        return {
-            part: [name for name in names if name != "loss"] if isinstance(names, list | tuple) else names
-            for part, names in value.items()
-        }
-
-
-class Output(Section):
-    """One thing that a run predicts."""
-
-    target: SerializeAsAny[Target]
-    """The quantity, and how it is encoded."""
-    head: Head = Head()
-    """How the embedding becomes a prediction."""
-    loss: SerializeAsAny[Loss] | None = None
-    """How wrong a prediction is; by default the target's own loss."""
-    weight: float = Field(default=1.0, gt=0)
-    """The weight of this loss in the sum over outputs."""
-    metrics: Metrics = Metrics()
-    """The figures for people, by part: `{train: […], validation: […], test: […]}`, or a list."""
-
-    @property
-    def criterion(self) -> Loss:
-        """The loss chosen, or the target's own."""
-        return self.loss or Loss.find(self.target.default_loss)()
-
-    def figures(self, part: Part) -> tuple[Metric, ...]:
-        """The metrics chosen for a part, or those of the target's own that fit its rate."""
-        chosen = getattr(self.metrics, part)
-        if chosen is not None:
-            return chosen
-        target = self.target
-        names = target.metrics_over_time if target.rate and target.metrics_over_time else target.default_metrics
-        return tuple(m for name in names if not ((m := Metric.find(name)()).once_per_clip and target.rate))
 
 
 class Pipeline(nn.Module):
@@ -135,6 +66,7 @@ class Pipeline(nn.Module):
         target: Mapping[str, Tensor] | None = None,
         key: Int[Tensor, "batch 2"] | None = None,
         samples: Int[Tensor, "batch"] | None = None,
+        known: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Any]:
         """Predictions by name `(batch, channels, frames)`, and their weighted loss where a target is given.
 
@@ -143,15 +75,17 @@ class Pipeline(nn.Module):
             target: encoded targets by name.
             key: epoch and index of each clip, which decide the augmentations; needed in training with augmentations.
             samples: the true length of each clip; all of it by default.
+            known: what each output's losses are divided by, as `known` tells it of all batches of a step; by default
+                those of this one.
 
         An autoregressive model is taught with the true past in training where a target is given; otherwise, and always
         in `eval()`, it hears its own answers alone, and the target decides the loss but no prediction.
         """
         if self.training and self.autoregressive and target is not None:
-            return self.teacher_forced(waveform, target, key, samples)
+            return self.teacher_forced(waveform, target, key, samples, known)
         if self.training and target is not None and key is not None:
             target = self.mixing(target, key)
-        said = self._answer(*self.embedding(waveform, key, samples), target)
+        said = self._answer(*self.embedding(waveform, key, samples), target, known)
         return said if self.training else {**said, "prediction": self._heard(said["prediction"], waveform)}
 
     def teacher_forced(
@@ -160,6 +94,7 @@ class Pipeline(nn.Module):
         target: Mapping[str, Tensor],
         key: Int[Tensor, "batch 2"] | None = None,
         samples: Int[Tensor, "batch"] | None = None,
+        known: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Any]:
         """As `forward`, but each step of an autoregressive model hears the true steps before it.
 
@@ -175,16 +110,29 @@ class Pipeline(nn.Module):
             past = spoiled_past(*past, self.past_dropout, self.past_noise, key, self.seed)
         x, real = self.represent(waveform, key, samples)
         embedding = self.backbone(x, real, *past)
-        return self._answer(embedding, resample_mask(real, embedding.shape[2]), target)
+        return self._answer(embedding, resample_mask(real, embedding.shape[2]), target, known)
 
-    def _answer(self, embedding: Tensor, real: Tensor, target: Mapping[str, Tensor] | None) -> dict[str, Any]:
+    def known(self, target: Mapping[str, Tensor], key: Int[Tensor, "batch 2"]) -> dict[str, Int[Tensor, ""]]:
+        """How many losses of each output are known of a training batch."""
+        return {name: self.criteria[name].known(mixed) for name, mixed in self.mixing(target, key).items()}
+
+    def _answer(
+        self,
+        embedding: Tensor,
+        real: Tensor,
+        target: Mapping[str, Tensor] | None,
+        known: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Any]:
         # A head knows the frames of a clip; an autoregressive model also answers whole recordings.
         hear = (lambda head: head.each(embedding)) if self.autoregressive else (lambda head: head(embedding, real))
         prediction = {name: hear(head) for name, head in self.heads.items()}
         if target is None:
             return {"prediction": prediction}
         with torch.autocast(embedding.device.type, enabled=False):
-            losses = [o.weight * self.criteria[n](prediction[n].float(), target[n]) for n, o in self.outputs.items()]
+            losses = [
+                o.weight * self.criteria[n](prediction[n].float(), target[n], known[n] if known else None)
+                for n, o in self.outputs.items()
+            ]
         return {"loss": torch.stack(losses).sum(), "prediction": prediction}
 
     def _heard(self, prediction: dict[str, Tensor], waveform: Tensor) -> dict[str, Tensor]:

@@ -10,7 +10,8 @@ from corpora import put_sound
 from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.signals import Signal
 
 torch.set_num_threads(1)

@@ -11,7 +11,8 @@ from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives.losses.cross_entropy import CrossEntropy
 from tympan.objectives.targets.categorical import Categorical
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.signals import Signal
 
 SIGNAL = Signal(("mono",), 2000.0, 1.0)

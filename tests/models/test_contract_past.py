@@ -8,7 +8,8 @@ import torch
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Target
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.signals import Signal
 
 torch.set_num_threads(1)

@@ -12,7 +12,8 @@ from tympan.features import Feature
 from tympan.models import Model
 from tympan.models.crepe import windows
 from tympan.objectives import Target
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.runs.configuration import load
 from tympan.serving.artifact import Artifact, Config
 from tympan.serving.listening import Listening

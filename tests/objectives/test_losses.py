@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shapely import affinity
 
 from tympan.objectives import Loss, Target
-from tympan.pipeline import Output
+from tympan.output import Output
 from tympan.runs.conflicts import check_outputs
 
 BATCH, CHANNELS, FRAMES = 4, 3, 6

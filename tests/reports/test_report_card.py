@@ -5,7 +5,7 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from tympan.pipeline import Output
+from tympan.output import Output
 from tympan.reports.card import card
 from tympan.serving.artifact import Artifact, Config
 from tympan.serving.listening import Listening

@@ -23,10 +23,10 @@ from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives import Loss, Metric, Target
 from tympan.runs.configuration import load
+from tympan.runs.hardware import Hardware
 from tympan.runs.naip import NaipAudio
 from tympan.runs.resolved import dump
 from tympan.runs.run import Run
-from tympan.runs.sections import Hardware
 from tympan.runs.train import train
 
 torch.set_num_threads(1)

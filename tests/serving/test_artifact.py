@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tympan.pipeline import Output, Pipeline
+from tympan.output import Output
+from tympan.pipeline import Pipeline
 from tympan.serving.artifact import Artifact, Config
 from tympan.serving.listening import Listening
 

@@ -7,7 +7,7 @@ import torch
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives.targets.continuous import Continuous
-from tympan.pipeline import Output
+from tympan.output import Output
 from tympan.serving.artifact import Artifact, Config
 from tympan.serving.listening import Listening
 

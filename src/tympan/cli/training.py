@@ -1,5 +1,6 @@
 """Commands about runs: train, runs, resume, evaluate, compare, check, sweep."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,6 +9,7 @@ import typer
 from .arguments import Config, Device, Named, Other, Overrides, Progress, Trust
 
 if TYPE_CHECKING:
+    from ..runs.run import Run
     from ..runs.train import Result
 
 Method = Literal["random", "tpe", "grid"]
@@ -25,6 +27,7 @@ def train(
     from ..runs.train import train as train_run
 
     run = load(config, agent.overrides(overrides or ()))
+    _alone(run)
     _tell(train_run(run.tracked() if wandb or agent.under() else run, dry_run=dry_run))
 
 
@@ -67,9 +70,13 @@ def resume(
     overrides: Overrides = None,
 ) -> None:
     """Go on with a run that was stopped, from its newest whole checkpoint; does nothing where it has ended."""
+    from ..data import copies
+    from ..runs.configuration import load
     from ..runs.resume import Ended
     from ..runs.resume import resume as resume_run
 
+    if (kept := copies.here(run) / "run.yaml").is_file():
+        _alone(load(kept, overrides or ()))
     try:
         _tell(resume_run(run, overrides or ()))
     except Ended as ended:
@@ -99,7 +106,19 @@ def _ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def _alone(run: "Run") -> None:
+    """Go on in this process; or, where the run wants several, start them with this very command, and end with them."""
+    from ..runs import launch
+
+    if launch.wanted(run.hardware):
+        raise typer.Exit(launch.launch(sys.argv[1:], run.hardware.num_gpus))
+
+
 def _tell(result: "Result") -> None:
+    from ..runs import ranks
+
+    if ranks.rank():  # process 0 says it
+        return
     from rich.console import Console
 
     from ..reports import terminal

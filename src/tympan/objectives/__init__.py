@@ -178,6 +178,11 @@ class Loss(Component):
         total = torch.where(counted, losses, zero).sum()
         return total / (counted.sum() if count is None else count).clamp(min=1)
 
+    def known(self, target: "Float[Tensor, 'batch channels frames']") -> "Int[Tensor, '']":
+        """How many losses are known: of values, or of clips."""
+        known = ~target.isnan()
+        return (known.flatten(1).any(1) if self.per_clip else known).sum()
+
     def fit(self, targets: "Float[Tensor, 'examples channels frames']") -> Self:
         """A copy with what is learned from the encoded targets of the training part; itself by default."""
         return self

@@ -7,12 +7,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import torch
+
+from . import ranks
+
 _NAMES = ("SIGTERM", "SIGINT", "SIGUSR1")
 _STATUS = {"SIGINT": 130}
 
 
 class Interrupted(RuntimeError):
     """A training that was asked to stop has stopped, with a checkpoint of its last step."""
+
+    of_all = True
 
     def __init__(self, said: str, status: int) -> None:
         super().__init__(said)
@@ -24,6 +30,13 @@ class Asked:
     """Which signal came, if any: the training looks after every step."""
 
     name: str | None = None
+
+    def agree(self) -> None:
+        """Let all processes of a run know what came to one of them."""
+        if ranks.processes() > 1:
+            own = torch.tensor(_NAMES.index(self.name) + 1 if self.name else 0)
+            found = int(ranks.gather(own).max())
+            self.name = _NAMES[found - 1] if found else None
 
     @property
     def status(self) -> int:

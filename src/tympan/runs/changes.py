@@ -1,5 +1,6 @@
 """What may change in the middle of a training, and what may not."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def refuse(checkpoint: Path, run: Run) -> None:
     if not (checkpoint / STATE).is_file():  # of a run that trains nothing
         return
     before, now = TrainState.read(checkpoint / STATE).run, run.model_dump(mode="json")
+    if before["hardware"]["num_gpus"] != now["hardware"]["num_gpus"]:
+        before, now = _by_step(before), _by_step(now)
     steady = run.optimizer.scheduler in _STEADY
     wrong = [
         line
@@ -41,6 +44,14 @@ def refuse(checkpoint: Path, run: Run) -> None:
             f"as it was; free to change are {', '.join(FREE)}, and where the learning rate does not depend on how long "
             f"the training is, {' and '.join(LONGER)} may be more"
         )
+
+
+def _by_step(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the clips of an optimizer step in place of how processes share them."""
+    hardware, training = dict(told["hardware"]), dict(told["training"])
+    each = hardware.pop("num_gpus"), training.pop("batch_size"), training.pop("accumulate_grad_batches")
+    hardware.pop("distributed")
+    return {**told, "hardware": hardware, "training": {**training, "clips_per_step": math.prod(each)}}
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from . import sealed
+from . import ranks, sealed
 from .asked import Asked
 from .sections import Checkpoint, Training
 
@@ -52,6 +52,7 @@ class Keeper(TrainerCallback, ExportableState):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save every n steps and at the end; save and end where somebody asked for it."""
+        self.asked.agree()
         if self.asked.name:
             control.should_training_stop = True
         if (
@@ -69,6 +70,7 @@ class Keeper(TrainerCallback, ExportableState):
         **kwargs: Any,
     ) -> None:
         """Rank the figure; save where it is among the best; stop where it has not improved for too long."""
+        self.asked.agree()
         if self.asked.name:  # while it was judged
             control.should_training_stop = control.should_save = True
         if self.monitor is None:
@@ -87,6 +89,8 @@ class Keeper(TrainerCallback, ExportableState):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Remove what is neither among the best nor the last, unless nothing else is whole."""
+        if ranks.rank():
+            return
         keep = {int(step) for _, step in self.ranking}
         if self.config.save_last or self.asked.name or not keep:
             keep.add(state.global_step)

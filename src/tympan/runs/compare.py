@@ -15,7 +15,7 @@ from ..component import trusted
 from ..data import copies
 from ..objectives.accumulate import OVERALL
 from ..objectives.paired import differences
-from ..pipeline import Output, Part
+from ..output import Output, Part
 from ..reports.comparison import Comparison, Line, Pair
 from ..reports.table import HEADLINE, headline_part
 from . import answered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..component import did_you_mean
 from ..feedback import check_past
 from ..objectives import Loss, Metric, Target
-from ..pipeline import PARTS, Output
+from ..output import PARTS, Output
 from .monitor import monitored
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ def _hardware(run: Run) -> Iterator[Conflict]:
         yield "hardware.precision", "fp16 does not train on cpu; one of: fp32, bf16, auto"
     if run.hardware.precision == "auto" and run.hardware.channels_last:
         yield "hardware.channels_last", "precision auto decides it; leave it out, or name a precision"
+    if run.hardware.num_gpus > 1 and not run.hardware.distributed:
+        yield "hardware.num_gpus", "several processes are for distributed: true; set that, or leave num_gpus out"
+    if run.hardware.distributed and run.loader.bad_samples == "skip":
+        yield "loader.bad_samples", "skip is for one process, and hardware.distributed asks for several; leave one out"
+    if run.hardware.distributed and run.hardware.precision == "auto":
+        yield "hardware.precision", "auto measures one process, and hardware.distributed asks for several; name one"
 
 
 def _validated(run: Run) -> Iterator[Conflict]:

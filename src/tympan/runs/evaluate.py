@@ -9,7 +9,8 @@ import torch
 
 from ..data import Example
 from ..objectives.accumulate import Accumulator
-from ..pipeline import Output, Part, Pipeline
+from ..output import Output, Part
+from ..pipeline import Pipeline
 from ..serving.artifact import Artifact
 from ..signals import frames_within
 from . import baselines

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..pipeline import Output, Part
+from ..output import Output, Part
 
 _SHORT = {"train": "train", "validation": "val", "test": "test"}
 

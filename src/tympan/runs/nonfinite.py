@@ -9,12 +9,16 @@ import torch
 from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from . import ranks
+
 FILE = "nonfinite.jsonl"
 Policy = Literal["stop", "skip"]
 
 
 class NonFinite(ValueError):
     """A loss or a gradient is not a finite number."""
+
+    of_all = True
 
 
 class Guard(TrainerCallback):
@@ -24,15 +28,12 @@ class Guard(TrainerCallback):
     statistics of normalisation, which are put back.
     """
 
-    def __init__(
-        self, policy: Policy, folder: Path, name: Callable[[int], str], gather: Callable[[Tensor], Tensor]
-    ) -> None:
+    def __init__(self, policy: Policy, folder: Path, name: Callable[[int], str]) -> None:
         """Args:
         folder: the run's, where `nonfinite.jsonl` is written.
         name: the index of an example -> its id.
-        gather: a flag of this process -> those of all.
         """
-        self.policy, self.folder, self.name, self.gather = policy, folder, name, gather
+        self.policy, self.folder, self.name = policy, folder, name
         self.losses: list[Tensor] = []
         self.keys: list[Tensor] = []
         self.buffers: list[Tensor] = []
@@ -71,16 +72,17 @@ class Guard(TrainerCallback):
         loss = torch.stack(self.losses).sum()
         sure = gradients and not args.fp16
         norm = torch.nn.utils.get_total_norm(gradients, torch.inf) if sure else torch.zeros_like(loss)
-        seen = torch.stack([loss, norm.to(loss)])
-        fine = self.gather(seen.isfinite()[None].all(1))
-        if bool(fine.all()):
+        every = ranks.gather(torch.stack([loss, norm.to(loss)]))
+        if bool(every.isfinite().all()):
             return
-        ids = list(dict.fromkeys(self.name(int(i)) for key in self.keys for i in key[:, 1].tolist()))
-        epoch, step = int(self.keys[0][0, 0]), state.global_step + 1
+        seen, keys = every.mean(0), ranks.gather(torch.cat(self.keys)).flatten(0, 1)
+        ids = list(dict.fromkeys(self.name(int(index)) for index in keys[:, 1]))
+        epoch, step = int(keys[0, 0]), state.global_step + 1
         values = {"loss": str(seen[0].item()), "largest_gradient": str(seen[1].item())}
         line = {"step": step, "epoch": epoch, "policy": self.policy, **values, "ids": ids}
-        with (self.folder / FILE).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if ranks.rank() == 0:
+            with (self.folder / FILE).open("a", encoding="utf-8") as out:
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
         if self.policy == "stop":
             loss_is, gradient_is = (f"{name.replace('_', ' ')} is {value}" for name, value in values.items())
             what = gradient_is if seen[0].isfinite() else loss_is

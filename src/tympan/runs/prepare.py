@@ -18,7 +18,8 @@ from ..data.split import Parts
 from ..head import Head
 from ..models import Model
 from ..objectives import Loss, Target
-from ..pipeline import Output, Part, Pipeline
+from ..output import Output, Part
+from ..pipeline import Pipeline
 from ..representation import place_seed
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import torch
 
+from .hardware import Hardware
 from .optimization import optimizer
 from .prepare import Prepared
-from .sections import Hardware
 
 STEPS = 3
 """Steps timed of each choice, after one that is not."""

@@ -9,10 +9,12 @@ from .. import memory
 from ..data import cache, copies
 from ..device import device
 from . import folder as folders
-from . import lock, obtain
+from . import lock, obtain, ranks
 from .again import named_parts
 from .configuration import load
+from .hardware import spread
 from .member import Way
+from .trainer import along
 from .trainings import Result, through
 
 
@@ -39,15 +41,20 @@ def resume(place: str | Path, overrides: Sequence[str] = (), *, console: Console
         NoneSound: there are checkpoints, and none is whole.
         Locked: another process is at work in the folder.
         ValueError: the data no longer hold what the split names, or something was changed that may not be.
+        Lost: another process of this run has ended.
     """
     console = console or Console(stderr=True)
+    return ranks.together(lambda: _resume(place, overrides, console), along)
+
+
+def _resume(place: str | Path, overrides: Sequence[str], console: Console) -> Result:
     with copies.working(place, whole=True) as folder:
         if not (folder / "run.yaml").is_file():
             raise FileNotFoundError(f"{place}: holds no run to go on with (run.yaml)")
         if folders.ended(folder):
             raise Ended(f"{place}: has ended, and there is nothing to go on with; `tympan evaluate` scores it again")
         with lock.held(folder):
-            run = load(folder / "run.yaml", overrides)
+            run = spread(load(folder / "run.yaml", overrides), load(folder / "run.yaml").hardware.num_gpus)
             chosen = device(run.hardware.device, "hardware.device")
             if chosen.type == "cpu":
                 memory.keep()

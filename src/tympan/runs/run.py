@@ -14,12 +14,13 @@ from ..features import Feature
 from ..head import Head
 from ..models import Model
 from ..objectives import RATES, Loss, Target
-from ..pipeline import Metrics, Output
+from ..output import Metrics, Output
 from .conflicts import conflicts
+from .hardware import Hardware
 from .loader import Loader
 from .naip import NaipAudio, expanded
 from .rates import named
-from .sections import Checkpoint, Hardware, Judging, Logging, Optimizer, Training
+from .sections import Checkpoint, Judging, Logging, Optimizer, Training
 
 
 def _features_or_audio(schema: dict[str, Any]) -> None:

@@ -1,14 +1,16 @@
 """Figures while a run trains: of validation, and of the training batches between two lines of the log."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import EvalPrediction, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..objectives.accumulate import OVERALL, Accumulator
-from ..pipeline import Output, Part, Pipeline
+from ..output import Output, Part
+from ..pipeline import Pipeline
+from . import ranks
 from .monitor import key
 
 _KINDS = ("prediction", "target")
@@ -22,10 +24,14 @@ class Running:
         self.part: Part = part
         self.accumulators: dict[str, Accumulator] = {}
         self.seen = 0
+        self.lost: dict[str, tuple[float, int]] = {}
+        """By output the sum of its losses, and how many are known."""
 
     def update(self, prediction: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         """Add a batch: predictions before decoding and encoded targets, by output."""
         for name, output in self.outputs.items():
+            if self.part == "validation":
+                self._lose(name, output, torch.as_tensor(prediction[name]), torch.as_tensor(target[name]))
             if not (figures := output.figures(self.part)):
                 continue
             decoded = output.target.decode(torch.as_tensor(prediction[name]).float().cpu())
@@ -38,10 +44,37 @@ class Running:
         self.seen += len(next(iter(target.values())))
 
     def compute(self) -> dict[str, float]:
-        """The figures by their names in the log, of several outputs the mean; then it begins anew."""
+        """The figures by their names in the log, of several outputs the mean; then it begins anew.
+
+        In validation also `loss`: of each output the sum of what is known by its number, then summed with weights.
+        """
         found = {name: accumulator.compute() for name, accumulator in self.accumulators.items()}
-        self.accumulators, self.seen = {}, 0
-        return {name: float(figures.get(OVERALL, next(iter(figures.values())))) for name, figures in found.items()}
+        told = {name: float(figures.get(OVERALL, next(iter(figures.values())))) for name, figures in found.items()}
+        if self.lost:
+            told["loss"] = sum(self.outputs[name].weight * lost / max(n, 1) for name, (lost, n) in self.lost.items())
+        self.accumulators, self.seen, self.lost = {}, 0, {}
+        return told
+
+    def _lose(self, name: str, output: Output, prediction: Tensor, target: Tensor) -> None:
+        criterion, (lost, known) = output.criterion, self.lost.get(name, (0.0, 0))
+        one = torch.ones((), device=target.device)
+        self.lost[name] = (
+            lost + float(criterion(prediction.float(), target, one)),
+            known + int(criterion.known(target)),
+        )
+
+
+def validation(pipeline: Pipeline) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The figures of validation, from one batch after the other, as the stock Trainer asks for them."""
+    running = Running(pipeline.outputs, "validation")
+
+    def compute(batch: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
+        prediction: Any = batch.predictions
+        label: Any = batch.label_ids
+        running.update(prediction, label)
+        return {k.removeprefix("val_"): v for k, v in running.compute().items()} if compute_result else {}
+
+    return compute
 
 
 class Heard(TrainerCallback):
@@ -59,8 +92,11 @@ class Heard(TrainerCallback):
 
     def _hear(self, module: torch.nn.Module, args: Any, given: dict[str, Any], said: dict[str, Any]) -> None:
         if module.training and given.get("target") is not None:
-            prediction = {name: p.detach() for name, p in said["prediction"].items()}
-            self.batches.append((prediction, {name: t.detach() for name, t in given["target"].items()}))
+            prediction, target = (
+                {name: ranks.gather(t.detach()).flatten(0, 1) for name, t in tensors.items()}
+                for tensors in (said["prediction"], given["target"])
+            )
+            self.batches.append((prediction, target))
 
     def kept(self) -> dict[str, Tensor]:
         """The batches since the last line about training, for a checkpoint."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..data import storage
 from ..objectives.decision import kept
-from ..pipeline import Part
+from ..output import Part
 from ..reports import card, facts, page
 from ..serving.artifact import WEIGHTS_ALONE, Artifact
 from . import clinical, worst

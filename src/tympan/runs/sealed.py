@@ -33,9 +33,8 @@ def written(place: Path, step: int) -> Iterator[Path]:
         place: where it is to be.
         step: optimizer steps, which the seal holds.
     """
-    aside = place.with_name(f"{storage.ASIDE}{place.name}")
-    shutil.rmtree(aside, ignore_errors=True)  # of a process that died
-    made = aside / place.name
+    made = aside(place)
+    shutil.rmtree(made.parent, ignore_errors=True)  # of a process that died
     made.mkdir(parents=True)
     try:
         yield made
@@ -47,7 +46,12 @@ def written(place: Path, step: int) -> Iterator[Path]:
         made.rename(place)
         _sync(place.parent)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(made.parent, ignore_errors=True)
+
+
+def aside(place: Path) -> Path:
+    """Where a folder is written that is to be at `place`."""
+    return place.with_name(f"{storage.ASIDE}{place.name}") / place.name
 
 
 def seal(folder: Path, step: int) -> None:

@@ -8,7 +8,6 @@ from pydantic import Field, field_validator, model_validator
 from ..component import Section, assume
 from ..data.storage import elsewhere
 from ..data.upload import check_bucket
-from ..device import Name
 
 
 class Optimizer(Section):
@@ -84,19 +83,6 @@ class Training(Section):
         if isinstance(value, float) and value != 1.0 and value > 1:
             raise ValueError(f"{value} is neither whole steps (write {value:.0f}) nor a fraction of an epoch up to 1.0")
         return value
-
-
-class Hardware(Section):
-    """What computes, and how exactly."""
-
-    device: Name = "auto"
-    """`auto` takes cuda, then mps, then cpu, and says so."""
-    precision: Literal["fp32", "bf16", "fp16", "auto"] | None = None
-    """Arithmetic of the backbone in training; features and losses are always float32. By default fp16 on cuda and fp32
-    elsewhere. `auto` tries three steps of fp32 and of bf16, with and without channels_last, and takes the fastest; so
-    figures may differ from machine to machine. run.yaml holds what was taken."""
-    channels_last: bool = False
-    """Keep the weights of image networks with channels last in memory, which is faster on most hardware."""
 
 
 class Logging(Section):

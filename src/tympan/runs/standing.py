@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from . import ranks
 from .checkpoint import Keeper
 from .prepare import Prepared
 from .state import OPTIMIZER, WEIGHTS, Status, TrainState, sources_of
@@ -81,6 +82,7 @@ class Standing:
     def _positions(self, trainer: Any, step: int) -> list[DataLoaderState]:
         """How many batches were taken from each corpus; a batch is of one."""
         size, each = self.prepared.run.training.batch_size, self.prepared.run.training.accumulate_grad_batches
+        each *= ranks.processes()
         clips = trainer.train_dataset
         clips = getattr(clips, "clips", clips)
         last = min(step * each, math.ceil(len(clips) / size))

@@ -1,8 +1,7 @@
-"""The stock Trainer, whose checkpoints are whole or not there, and whose losses are numbers."""
+"""The stock Trainer, whose checkpoints are whole or not there, and whose losses are of all that a step knows."""
 
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from . import sealed
+from . import ranks, sealed
 from .nonfinite import Guard
 from .running import Heard
 from .state import STATE, WEIGHTS, TrainState
+from .synchronised import Synchronised
 
 HEARD = "heard.safetensors"
 """What the model said of the training batches since the last line of the log."""
@@ -47,6 +47,9 @@ class SurvivingTrainer(Trainer):
         self._beside: Path | None = None
         self.from_state: TrainState | None = None
         self._to_hear: dict[str, Tensor] = {}
+        self.loss_is_scaled_for_ga = True
+        self.loss_since = 0.0
+        """The sum of the losses since the last line of the log, when a checkpoint is written."""
 
     def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train, from a checkpoint whose seal was verified, if one is given."""
@@ -72,11 +75,43 @@ class SurvivingTrainer(Trainer):
         self._globalstep_last_logged -= self.from_state.log_state.steps
         self.heard.put_back(self._to_hear)
 
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | None:
+        """How many losses of each output are known: of all batches of a step, in all processes."""
+        pipeline: Any = self.accelerator.unwrap_model(self.model)
+        each = [list(pipeline.known(batch["target"], batch["key"]).values()) for batch in batch_samples]
+        if not each:
+            return None
+        own = torch.stack([torch.stack(known) for known in each]).sum(0)
+        return ranks.gather(own.to(device)).sum(0)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
+    ) -> Any:
+        """A batch's part of the loss of a step: the sum of what is known of it, divided by all that the step knows."""
+        assert isinstance(num_items_in_batch, Tensor), "counted above"
+        pipeline: Any = self.accelerator.unwrap_model(model)
+        said = model(**inputs, known=dict(zip(pipeline.outputs, num_items_in_batch, strict=True)))
+        loss = said["loss"] * ranks.processes()  # of gradients and losses the mean over processes is taken
+        return (loss, said) if return_outputs else loss
+
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """One batch forward and backward; the Guard sees its loss."""
-        loss = super().training_step(model, inputs, num_items_in_batch)
+        if ranks.processes() > 1:
+            with Synchronised():
+                loss = super().training_step(model, inputs, num_items_in_batch)
+        else:
+            loss = super().training_step(model, inputs, num_items_in_batch)
         self.guard.saw(loss, inputs["key"])
         return loss
+
+    def prediction_step(
+        self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
+    ) -> Any:
+        """What the model says of a batch, and what is true; the loss is a figure of all of them (`Running`)."""
+        inputs = self._prepare_inputs(inputs)
+        target = inputs.pop("target")
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return None, model(**inputs)["prediction"], target
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, and begin a new sum: what is left of one that was no number would be in all that come after it."""
@@ -87,18 +122,29 @@ class SurvivingTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step = self.state.global_step
         place = Path(self.args.output_dir or ".") / f"{PREFIX_CHECKPOINT_DIR}-{step}"
-        with ExitStack() as stack:
-            self.saving = place
-            made = stack.enter_context(sealed.written(place, step))
-            self._beside = made.parent
-            try:
-                super()._save_checkpoint(model, trial)
-                if said := self.heard.kept():
-                    save_file(said, made / HEARD)
-                self.describe(self).to_checkpoint(made)
-            finally:
-                self._beside = None
+        self.loss_since = float(ranks.gather(self._tr_loss).mean())
+        self.saving = place
+        if ranks.rank():
+            self._write(sealed.aside(place), model, trial)
+        else:
+            with sealed.written(place, step) as made:
+                self._write(made, model, trial)
+        ranks.wait()
         self.saving = None
+
+    def _write(self, made: Path, model: Any, trial: Any) -> None:
+        """Write a checkpoint's files, the random states of every process among them."""
+        ranks.wait()  # the folder is there
+        self._beside = made.parent
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._beside = None
+        if ranks.rank() == 0:
+            if said := self.heard.kept():
+                save_file(said, made / HEARD)
+            self.describe(self).to_checkpoint(made)
+        ranks.wait()  # nothing more is written
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._beside or super()._get_output_dir(trial))
@@ -111,11 +157,6 @@ class SurvivingTrainer(Trainer):
                 Path(output_dir or ".") / WEIGHTS,
                 {"format": "pt"},
             )
-
-    @property
-    def loss_since(self) -> float:
-        """The sum of the losses since the last line of the log."""
-        return float(self._tr_loss)
 
     @property
     def steps_since(self) -> int:

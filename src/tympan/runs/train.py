@@ -10,14 +10,16 @@ from .. import memory
 from ..data import cache, storage
 from ..data.split import Parts
 from ..device import device
-from . import dry, lock, obtain, probe
+from . import dry, lock, obtain, probe, ranks
 from . import folder as folders
+from .hardware import counted
 from .member import Way
 from .prepare import prepare
 from .resolved import dump
 from .resume import resume
 from .run import Run
 from .state import TrainState
+from .trainer import along
 from .trainings import Result, through
 
 __all__ = ["Result", "resume", "train"]
@@ -44,12 +46,18 @@ def train(
 
     Raises:
         ValueError: the configuration does not fit the data, or its parts each other.
+        Lost: another process of this run has ended.
     """
     console = console or Console(stderr=True)
     if isinstance(run, TrainState):
         if run.status != "initialized":
             return resume(run.checkpoint_state.checkpoint_dir.parent, console=console)
         run = run.configuration()
+    run = counted(run)
+    return ranks.together(lambda: _train(run, console, dry_run, callbacks), lambda job: along(job, callbacks))
+
+
+def _train(run: Run, console: Console, dry_run: bool, callbacks: Sequence[TrainerCallback]) -> Result:
     drawn = all(corpus.own_seed is None for corpus in (run.data, *(own for own, _ in run.data.corpora.values())))
     if run.split.seed is None and drawn:  # the same split for every seed, and said in run.yaml
         run = run.model_copy(update={"split": run.split.model_copy(update={"seed": run.seed})})
@@ -82,6 +90,7 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
     if hardware.precision == "auto":
         hardware = probe.fastest(prepared, chosen, lambda said: console.print(said, highlight=False))
     taken = " (auto)" if hardware.device == "auto" else ""
+    taken += f", {hardware.num_gpus} processes" if hardware.num_gpus > 1 else ""
     last = ", channels_last" if hardware.channels_last else ""
     console.print(f"device: {chosen}{taken}, precision: {hardware.precision}{last}", highlight=False)
     return run.model_copy(update={"hardware": hardware})

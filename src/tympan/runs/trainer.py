@@ -1,7 +1,7 @@
 """One split of one run through the stock Hugging Face Trainer."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from transformers import (
-    EvalPrediction,
     PrinterCallback,
     TrainerCallback,
     TrainerControl,
@@ -23,15 +22,17 @@ from ..data import storage
 from ..data.ahead import Gate, ahead
 from ..device import device
 from ..pipeline import Pipeline
-from . import asked, faults, sealed
+from . import asked, faults, ranks, sealed
 from .arguments import arguments
 from .checkpoint import TRAINER_STATE, Keeper, checkpoints, step_of
 from .finetune import Taken, take
 from .monitor import monitored
 from .nonfinite import Guard
 from .optimization import freeze, optimizer, scheduler
+from .padded import Padded
 from .prepare import Prepared
-from .running import Heard, Running
+from .run import Run
+from .running import Heard, validation
 from .standing import Standing
 from .surviving import SurvivingTrainer
 from .tracking import Tracker, Watch
@@ -78,6 +79,8 @@ def fit(
         checkpoint: of this run, sound, from which to go on.
         callbacks: besides ours.
 
+    Where a run has several processes, each of them comes here, and takes the same steps.
+
     Raises:
         Interrupted: somebody asked it to stop, and it has, with a checkpoint.
         NonFinite: a loss or a gradient is no number, and `training.nonfinite` is `stop`.
@@ -92,10 +95,12 @@ def fit(
         console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
     if not training.max_epochs:
         return _untrained(pipeline, folder, taken)
+    ranks.hand_out(run=run.model_dump_json(), parts=prepared.parts, folder=folder, checkpoint=checkpoint)
     if run.hardware.channels_last:
         pipeline.backbone.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         pipeline.register_state_dict_post_hook(_contiguous)
-    per_step = training.batch_size * training.accumulate_grad_batches
+    each = training.batch_size * ranks.processes()
+    per_step = each * training.accumulate_grad_batches
     steps_per_epoch = len(prepared.parts.train) / per_step
     steps = min(math.ceil(training.max_epochs * steps_per_epoch), training.max_steps or 1 << 60)
     every = training.val_check_interval
@@ -115,8 +120,8 @@ def fit(
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
     begun = step_of(checkpoint) if checkpoint else 0
-    gate = Gate(begun * per_step + prepared.first)
-    early = 0 if workers else run.loader.prefetch_size * training.batch_size
+    gate = Gate(begun * per_step + prepared.first) if each == training.batch_size else None
+    early = 0 if workers or not gate else run.loader.prefetch_size * training.batch_size
     source, places = prepared.source, folder / "checkpoints"
     with (
         _quiet(),
@@ -127,16 +132,17 @@ def fit(
         keeper = Keeper(run.checkpoint, training, monitor, higher, signals)
         if checkpoint:
             keeper.restore(checkpoint)
-        guard = Guard(training.nonfinite, folder, lambda index: source.describe(index).id, lambda flag: flag)
+        guard = Guard(training.nonfinite, folder, lambda index: source.describe(index).id)
+        shown = [] if ranks.rank() else [tracker, watch]
         trainer = SurvivingTrainer(
             model=pipeline,
             args=told,
             data_collator=prepared.collate,
-            train_dataset=clips,
+            train_dataset=clips if gate else Padded(clips, each),
             eval_dataset=judged if validated else None,
-            compute_metrics=_validation_metrics(pipeline),
+            compute_metrics=validation(pipeline),
             optimizers=(optim, schedule),
-            callbacks=[_Opens(gate), keeper, guard, heard, tracker, watch, *callbacks],
+            callbacks=[*([_Opens(gate)] if gate else []), keeper, guard, heard, *shown, *callbacks],
             guard=guard,
             heard=heard,
             describe=Standing(prepared, keeper, steps),
@@ -145,7 +151,7 @@ def fit(
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         ended = begun >= steps or keeper.ended_early
         if not ended:
-            with faults.told(trainer, places):
+            with ranks.linked(), faults.told(trainer, places):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         # Autocast is training's alone: what is exported answers in float32.
         trainer.accelerator.unwrap_model(pipeline, keep_fp32_wrapper=False)
@@ -174,6 +180,12 @@ def fit(
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
     )
+
+
+def along(job: dict[str, Any], callbacks: Sequence[TrainerCallback] = ()) -> None:
+    """Train with process 0 what it has handed out."""
+    prepared = Prepared(Run.model_validate_json(job["run"]), job["parts"], job["folder"])
+    fit(prepared, job["folder"], Console(quiet=True), "", {}, job["checkpoint"], callbacks)
 
 
 class _Opens(TrainerCallback):
@@ -219,19 +231,6 @@ def _losses(history: Sequence[dict[str, Any]], step: int) -> dict[str, float]:
     keys = {"loss": "train", "eval_loss": "validation"}
     seen = [line for line in history if line["step"] <= step]
     return {part: float(line[key]) for line in seen for key, part in keys.items() if key in line}
-
-
-def _validation_metrics(pipeline: Pipeline) -> Callable[[EvalPrediction], dict[str, float]]:
-    """The figures of validation, from one batch after the other; nothing but rows of clips is kept."""
-    running = Running(pipeline.outputs, "validation")
-
-    def compute(batch: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
-        prediction: Any = batch.predictions
-        label: Any = batch.label_ids
-        running.update(prediction, label)
-        return {k.removeprefix("val_"): v for k, v in running.compute().items()} if compute_result else {}
-
-    return compute
 
 
 class _quiet:

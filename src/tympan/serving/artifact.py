@@ -22,7 +22,8 @@ from ..features import Feature
 from ..frames import Pooling
 from ..models import Model
 from ..objectives.decision import decided, kept
-from ..pipeline import Layer, Output, Pipeline
+from ..output import Output
+from ..pipeline import Layer, Pipeline
 from ..signals import frames_within
 from .listening import Listening, Waveform
 from .stitch import apart, stitch

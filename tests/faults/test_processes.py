@@ -1,0 +1,179 @@
+"""Several processes learn what one learns from the batches of all, end together, and go on with another number."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from corpora.speech_folder import fabricate
+from runs_helpers import write
+from tympan.data import storage
+from tympan.runs import ranks
+from tympan.runs.checkpoint import last_checkpoint
+from tympan.runs.configuration import load
+from tympan.runs.hardware import spread
+
+TWO = ("hardware.distributed=true", "hardware.num_gpus=2")
+PLAIN: dict[str, Any] = {"type": "tcn", "width": 8, "layers": 2, "dropout": 0.0}
+NORMED: dict[str, Any] = {"type": "timm", "name": "test_efficientnet"}
+
+
+def config(tmp_path: Path, model: dict[str, Any] = PLAIN, **sections: Any) -> Path:
+    """A run of eight recordings whose second quantity is unknown in half of them, in batches that do not divide them."""
+    data = {"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))}
+    own = {
+        "name": "clinic",
+        "data": data,
+        "split": {"validation": 0.25},
+        "model": model,
+        "target": {"type": "continuous", "quantities": {"age": "", "rating": ""}},
+        "augmentations": [{"type": "gaussian_noise", "p": 1.0}],
+        "training": {"max_epochs": 5, "batch_size": 2, "early_stopping": False},
+        "optimizer": {"name": "sgd", "learning_rate": 0.01},
+        "logging": {"log_every_n_steps": 1, "worst_examples": 0},
+        "checkpoint": {"checkpoint_dir": str(tmp_path / "runs")},
+        "hardware": {"device": "cpu"},
+    }
+    return write(tmp_path / "run.yaml", **own, **sections)
+
+
+def command(*words: str) -> subprocess.Popen[str]:
+    """The program, in a group of its own."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tympan", *words],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def done(*words: str) -> Path:
+    """The folder of a run that came to its end."""
+    process = command(*words)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return Path(out.splitlines()[-1])
+
+
+def figures(folder: Path, name: str) -> dict[int, float]:
+    """A figure of the log by step."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {line["step"]: line[name] for line in lines if name in line}
+
+
+def same(left: dict[int, float], right: dict[int, float], within: float) -> None:
+    assert left.keys() == right.keys() and left
+    for step, value in left.items():
+        assert value == pytest.approx(right[step], rel=within), step
+
+
+@pytest.mark.parametrize(("model", "within"), [(PLAIN, 1e-6), (NORMED, 1e-3)], ids=["plain", "batch norm"])
+def test_two_processes_learn_what_one_learns_from_twice_the_batch(
+    model: dict[str, Any], within: float, tmp_path: Path
+) -> None:
+    path = str(config(tmp_path, model))
+    two = done("train", path, *TWO)
+    one = done("train", path, "training.batch_size=4")
+    for name in ("loss", "val_loss", "val_mae"):
+        same(figures(two, name), figures(one, name), within)
+    last = [load_file(last_checkpoint(f / "checkpoints")[0] / "model.safetensors") for f in (two, one)]
+    for name, weights in last[0].items():
+        torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
+    told = [json.loads((folder / "metrics.json").read_text())["test"] for folder in (two, one)]
+    assert told[0]["n"] == told[1]["n"]
+
+
+def test_steps_that_are_put_together_know_all_that_their_batches_know(tmp_path: Path) -> None:
+    path = str(config(tmp_path))
+    parts = done("train", path, "training.batch_size=2", "training.accumulate_grad_batches=3")
+    whole = done("train", path, "training.batch_size=6")
+    same(figures(parts, "loss"), figures(whole, "loss"), 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [1, 2])
+def test_it_goes_on_with_another_number_of_processes(before: int, tmp_path: Path) -> None:
+    path = str(config(tmp_path, checkpoint={"checkpoint_dir": str(tmp_path / "runs"), "save_every_n_steps": 2}))
+    size = ("training.batch_size=4",) if before == 1 else TWO
+    whole = done("train", path, *size)
+    process = command("train", path, *size, f"checkpoint.run_dir={tmp_path / 'stopped'}", "training.max_epochs=5")
+    checkpoints = tmp_path / "stopped" / "checkpoints"
+    while not any(checkpoints.glob("checkpoint-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("it was faster than the signal")
+    assert process.returncode == 143 and "stopped by SIGTERM" in err
+    other = TWO if before == 1 else ("hardware.num_gpus=1",)
+    resumed = done("resume", str(tmp_path / "stopped"), *other)
+    same(figures(resumed, "loss"), figures(whole, "loss"), 1e-6)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_the_run_and_it_can_be_resumed(tmp_path: Path) -> None:
+    path = str(config(tmp_path))
+    folder = tmp_path / "killed"
+    process = command("train", path, *TWO, "training.max_epochs=100000", f"checkpoint.run_dir={folder}")
+    while not any((folder / "checkpoints").glob("checkpoint-*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    ranked = [p for p in psutil.Process(process.pid).children() if p.environ().get("RANK") == "1"]
+    ranked[0].kill()
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 30
+    assert process.returncode == 137 and "process 1 of 2 was ended by SIGKILL; `tympan resume` goes on" in err
+    assert not list((folder / "checkpoints").glob(f"{storage.ASIDE}*/*/seal.json"))
+    assert last_checkpoint(folder / "checkpoints")[0] is not None
+
+
+@pytest.mark.slow
+def test_what_one_process_cannot_read_is_told_and_ends_all(tmp_path: Path) -> None:
+    path = str(config(tmp_path))
+    (bad,) = (tmp_path / "clinic" / "recordings" / "clinic-bob-1").glob("waveform.*")
+    bad.write_bytes(b"no sound at all")
+    process = command("train", path, *TWO)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and "clinic-bob-1" in err
+
+
+def test_steps_are_shared_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = load(config(tmp_path))
+    with pytest.warns(
+        UserWarning, match=r"goes on with 1 process.* in place of 2, 4 clips .*accumulate_grad_batches: 2"
+    ):
+        assert spread(run, 2).training.accumulate_grad_batches == 2
+    monkeypatch.setattr(ranks, "processes", lambda: 2)
+    with pytest.warns(UserWarning, match="2 clips a step as ever"):
+        own = spread(run, 1)
+    assert (own.training.batch_size, own.hardware.num_gpus, own.hardware.distributed) == (1, 2, True)
+    monkeypatch.setattr(ranks, "processes", lambda: 3)
+    with pytest.raises(ValueError, match="3 processes cannot share the 2 clips of a step"):
+        spread(run, 1)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"hardware": {"num_gpus": 2}}, "several processes are for distributed: true"),
+        ({"hardware": {"distributed": True}, "loader": {"bad_samples": "skip"}}, "skip is for one process"),
+        ({"hardware": {"distributed": True, "precision": "auto"}}, "auto measures one process"),
+    ],
+)
+def test_what_several_processes_cannot_is_refused(sections: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        load(write(tmp_path / "run.yaml", **sections))
