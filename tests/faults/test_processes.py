@@ -28,7 +28,7 @@ NORMED: dict[str, Any] = {"type": "timm", "name": "test_efficientnet"}
 
 
 def config(tmp_path: Path, model: dict[str, Any] = PLAIN, **sections: Any) -> Path:
-    """A run of eight recordings whose second quantity is unknown in half of them, in batches that do not divide them."""
+    """A run of recordings whose second quantity is unknown in half of them, in batches that do not divide them."""
     data = {"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))}
     own = {
         "name": "clinic",
