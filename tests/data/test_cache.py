@@ -18,7 +18,7 @@ from servers.s3 import s3, s3_server  # noqa: F401
 from tympan.data import cache, client, storage
 
 forked = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-URI = "https://host/corpus/song.flac?key=1"
+URI = "https://host/corpus/song.flac?take=1"
 SOUND = bytes(range(256)) * 4000
 
 

@@ -17,6 +17,7 @@ import traceback
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -232,6 +233,9 @@ def child(kind: str, first: int, last: int, folder: Path) -> None:
     place.mkdir()
     readers = KINDS[kind](place)
     seeds = {name: (place / name).read_bytes() for name in readers}
+    for name, read in readers.items():  # imports whatever they need, which is not the damage's doing
+        with suppress(ValueError, OSError):
+            read(place / name)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, resource.RLIM_INFINITY))
     warnings.simplefilter("error")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,15 @@ def test_a_signal_ends_it_within_a_step_with_a_checkpoint(
     assert raised.status == status
 
 
-def test_a_second_signal_does_what_it_does_elsewhere() -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """As at a terminal: a shell has what it starts behind ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_does_what_it_does_elsewhere(ctrl_c: None) -> None:
     with pytest.raises(KeyboardInterrupt), asked.listening() as signals:
         signal.raise_signal(signal.SIGINT)
         assert signals.name == "SIGINT"
@@ -72,6 +81,11 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path
     assert (tmp_path / lock.LOCK).is_file() and not lock.busy(tmp_path)
     with lock.held(tmp_path):
         assert str(os.getpid()) in (tmp_path / lock.LOCK).read_text()
+        assert lock.busy(tmp_path)
+        with pytest.raises(lock.Locked, match="this process is at work"), lock.held(tmp_path):
+            pass
+        assert lock.busy(tmp_path), "asking has not let go of it"
+    assert not lock.busy(tmp_path)
 
 
 @pytest.mark.slow

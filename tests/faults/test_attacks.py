@@ -147,14 +147,14 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_hostile_yaml_is_refused_within_a_second_with_its_place(bomb, tmp_path, monkeypatch):
+def test_hostile_yaml_is_refused_within_two_seconds_with_its_place(bomb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = BOMBS[bomb]
     Path("run.yaml").write_text(text[: 1 << 18])
     begin, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ConfigurationError, match=r"^run\.yaml:\d+:\d+: "):
         load("run.yaml")
-    assert time.process_time() - begin < 1
+    assert time.process_time() - begin < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 100 << 10
     assert not Path("ran").exists()
 

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import saved
 from corpora.speech_folder import fabricate
 from runs_helpers import write
 from tympan.data import storage
@@ -21,6 +24,7 @@ from tympan.runs import ranks
 from tympan.runs.checkpoint import last_checkpoint
 from tympan.runs.configuration import load
 from tympan.runs.hardware import spread
+from tympan.runs.train import train
 
 TWO = ("hardware.distributed=true", "hardware.num_gpus=2")
 PLAIN: dict[str, Any] = {"type": "tcn", "width": 8, "layers": 2, "dropout": 0.0}
@@ -42,6 +46,7 @@ def config(tmp_path: Path, model: dict[str, Any] = PLAIN, **sections: Any) -> Pa
         "logging": {"log_every_n_steps": 1, "worst_examples": 0},
         "checkpoint": {"checkpoint_dir": str(tmp_path / "runs")},
         "hardware": {"device": "cpu"},
+        "test": False,
     }
     return write(tmp_path / "run.yaml", **own, **sections)
 
@@ -79,26 +84,59 @@ def same(left: dict[int, float], right: dict[int, float], within: float) -> None
         assert value == pytest.approx(right[step], rel=within), step
 
 
+def forked(path: Path, size: int) -> Path:
+    """The folder of a run of two processes that share all that is imported, with batches of `size` each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pids = []
+    for rank in range(2):
+        if not (pid := os.fork()):
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+            os.environ.update(own, MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+            try:
+                train(load(path, [f"training.batch_size={size}"]), console=saved.QUIET)
+            except BaseException:  # noqa: BLE001 - whatever it is, this process ends here
+                traceback.print_exc(file=sys.__stderr__)
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
+    (folder,) = (path.parent / "runs").iterdir()
+    return folder
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 @pytest.mark.parametrize(("model", "within"), [(PLAIN, 1e-6), (NORMED, 1e-3)], ids=["plain", "batch norm"])
 def test_two_processes_learn_what_one_learns_from_twice_the_batch(
     model: dict[str, Any], within: float, tmp_path: Path
 ) -> None:
-    path = str(config(tmp_path, model))
-    two = done("train", path, *TWO)
-    one = done("train", path, "training.batch_size=4")
+    path = config(tmp_path, model)
+    two = forked(path, 2)
+    one = train(load(path, ["training.batch_size=4"]), console=saved.QUIET).folder
+    assert "num_gpus: 2" in (two / "run.yaml").read_text(encoding="utf-8")
     for name in ("loss", "val_loss", "val_mae"):
         same(figures(two, name), figures(one, name), within)
-    last = [load_file(last_checkpoint(f / "checkpoints")[0] / "model.safetensors") for f in (two, one)]
+    last = [load_file(f / "model" / "model.safetensors") for f in (two, one)]
     for name, weights in last[0].items():
         torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
-    told = [json.loads((folder / "metrics.json").read_text())["test"] for folder in (two, one)]
-    assert told[0]["n"] == told[1]["n"]
+
+
+@pytest.mark.slow
+def test_the_program_starts_them_as_torchrun_does(tmp_path: Path) -> None:
+    path = str(config(tmp_path))
+    ours = done("train", path, *TWO)
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tympan", "train", path]
+    theirs = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True, timeout=300)
+    same(figures(ours, "loss"), figures(Path(theirs.stdout.splitlines()[-1]), "loss"), 0)
 
 
 def test_steps_that_are_put_together_know_all_that_their_batches_know(tmp_path: Path) -> None:
-    path = str(config(tmp_path))
-    parts = done("train", path, "training.batch_size=2", "training.accumulate_grad_batches=3")
-    whole = done("train", path, "training.batch_size=6")
+    path = config(tmp_path)
+    parts, whole = (
+        train(load(path, overrides), console=saved.QUIET).folder
+        for overrides in (["training.batch_size=2", "training.accumulate_grad_batches=3"], ["training.batch_size=6"])
+    )
     same(figures(parts, "loss"), figures(whole, "loss"), 1e-6)
 
 

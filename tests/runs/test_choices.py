@@ -254,7 +254,8 @@ def test_wandb_is_off_without_a_project_and_offline_with_one(tmp_path: Path) -> 
     assert run_of(tmp_path).logging.wandb_mode == "off"
     assert run_of(tmp_path, logging={"wandb_project": "p"}).logging.wandb_mode == "offline"
     tracked = run_of(tmp_path).tracked()
-    assert (tracked.logging.wandb_mode, tracked.logging.wandb_project) == ("online", "tympan")
+    assert (tracked.logging.wandb_mode, tracked.logging.wandb_project) == ("offline", "tympan")
+    assert run_of(tmp_path).tracked("online").logging.wandb_mode == "online"
     assert (
         run_of(tmp_path, logging={"wandb": "offline", "wandb_project": "p"}).tracked().logging.wandb_mode == "offline"
     )

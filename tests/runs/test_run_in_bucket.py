@@ -19,6 +19,7 @@ from tympan.data import cache, client, copies, storage, upload
 from tympan.runs import folder as folders
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.finetune import judged
+from tympan.runs.lock import LOCK
 from tympan.serving.artifact import Artifact
 
 
@@ -48,7 +49,8 @@ def told(*arguments) -> list[str]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != LOCK)
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def puts(proxy) -> int:

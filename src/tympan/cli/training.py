@@ -19,7 +19,7 @@ def train(
     config: Config,
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option(help="Two steps, a checkpoint, a reload, an evaluation.")] = False,
-    wandb: Annotated[bool, typer.Option(help="Log to Weights & Biases, as `logging` says, else online.")] = False,
+    wandb: Annotated[bool, typer.Option(help="Log to Weights & Biases, as `logging` says, else offline.")] = False,
 ) -> None:
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
     from ..runs import agent
@@ -28,7 +28,9 @@ def train(
 
     run = load(config, agent.overrides(overrides or ()))
     _alone(run)
-    _tell(train_run(run.tracked() if wandb or agent.under() else run, dry_run=dry_run))
+    if wandb or agent.under():  # an agent is asked for by a server, which waits for figures
+        run = run.tracked("online" if agent.under() else "offline")
+    _tell(train_run(run, dry_run=dry_run))
 
 
 def sweep(

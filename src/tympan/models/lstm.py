@@ -1,6 +1,6 @@
 """A long short-term memory, in one direction or both, in which padding does not count."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -74,12 +74,21 @@ class _Network(nn.Module):
         reverse = (real.sum(1, keepdim=True) - 1 - torch.arange(frames, device=x.device)) % frames
         y = _take(x.transpose(1, 2), order)
         for layer, forwards in enumerate(self.forwards):
-            heard = forwards(y)[0]
+            heard = _run(forwards, y)[0]
             if self.backwards:
-                heard = torch.cat([heard, _take(self.backwards[layer](_take(y, reverse))[0], reverse)], 2)
+                heard = torch.cat([heard, _take(_run(self.backwards[layer], _take(y, reverse))[0], reverse)], 2)
             y = self.dropout(heard)
         y = _take(y, torch.argsort(order, dim=1)).transpose(1, 2)
         return y.masked_fill(~real[:, None], 0)
+
+
+def _run(layer: nn.Module, x: Tensor, memory: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Any]:
+    """A layer over a sequence; in float32 where half precision is asked of a processor that has none for it."""
+    kind = x.device.type
+    if kind != "cpu" or not torch.is_autocast_enabled(kind) or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return layer(x, memory)
+    with torch.autocast(kind, enabled=False):
+        return layer(x.float(), memory and (memory[0].float(), memory[1].float()))
 
 
 def _take(
@@ -132,7 +141,7 @@ class _HearsPast(nn.Module):
         real = state.real[:, at, None]
         memory = []
         for layer, before in zip(self.network.forwards, state.memory, strict=True):
-            y, after = layer(y, before)
+            y, after = _run(layer, y, before)
             y = self.network.dropout(y)
             pairs = zip(after, before, strict=True)
             memory.append(tuple(torch.where(real, new.to(old.dtype), old) for new, old in pairs))

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from ..data import yaml_file
 from ..data.synthesizers import Synthesizer
 from ..objectives.decision import kept
 from ..serving.artifact import Artifact
@@ -33,7 +32,7 @@ def card(
         judged: what clinical.json holds, if labels were judged.
         group: what a group is called: subject.
     """
-    configuration = YAML(typ="safe").load(configuration_text) or {}
+    configuration = yaml_file.read(configuration_text, "run.yaml")[0] or {}
     config = artifact.config
     names = [output for o in config.outputs.values() for output in o.target.outputs]
     sections = [

@@ -23,6 +23,10 @@ class NoneSound(ValueError):
     status = 3
 
 
+class BrokenOff(Exception):
+    """Somebody asked for the end while a step was validated."""
+
+
 class Keeper(TrainerCallback, ExportableState):
     """Keeps the best k checkpoints and the last, and stops when the monitored figure no longer improves."""
 
@@ -61,6 +65,16 @@ class Keeper(TrainerCallback, ExportableState):
             or state.global_step >= state.max_steps
         ):
             control.should_save = True
+
+    def on_prediction_step(self, args: TrainingArguments, state: TrainerState, *rest: Any, **kwargs: Any) -> None:
+        """Break a validation off where somebody asked for the end, but not the last one, which is the end.
+
+        Raises:
+            BrokenOff: it is.
+        """
+        self.asked.agree()
+        if self.asked.name and state.global_step < state.max_steps:
+            raise BrokenOff
 
     def on_evaluate(
         self,

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from ..component import trusted
-from ..data import copies
+from ..data import copies, yaml_file
 from ..objectives.accumulate import OVERALL
 from ..objectives.paired import differences
 from ..output import Output, Part
@@ -238,9 +236,9 @@ def _differing(sides: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise ValueError(f"{path}: is no YAML: {error}; it is written by training, take it from there again") from error
+        return yaml_file.read(path.read_text(encoding="utf-8"), str(path))[0]
+    except ValueError as error:
+        raise ValueError(f"{error}; it is written by training, take it from there again") from error
 
 
 def _json(path: Path) -> dict[str, Any]:

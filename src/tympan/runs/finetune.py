@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from ..data import copies, storage
+from ..data import copies, storage, yaml_file
 from ..data.synthesizers import Synthesizer
 from .run import Run
 
@@ -118,7 +117,8 @@ def judged(source: str | Path | None, run: Run, split: Mapping[str, Any]) -> tup
             )
             break
         heard = json.loads(storage.read_text(storage.join(folders[0], "split.json")))["train"]
-        their_run = YAML(typ="safe", pure=True).load(storage.read_text(storage.join(folders[0], "run.yaml")))
+        name = storage.join(folders[0], "run.yaml")
+        their_run, _ = yaml_file.read(storage.read_text(name), name)
         same = _same_sounds(their_run["data"], run)
         if same is not None:
             sure &= same

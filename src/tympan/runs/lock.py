@@ -13,6 +13,11 @@ LOCK = f"{storage.ASIDE}lock"
 """By its name it is not copied to a bucket."""
 
 
+_held: set[Path] = set()
+"""Where this process works. The system's lock is a process's own: to ask for it twice is to be given it, and to close
+the file a second time is to lose it."""
+
+
 class Locked(ValueError):
     """Another process is at work in the folder."""
 
@@ -25,8 +30,10 @@ def held(folder: Path) -> Iterator[None]:
     process alone, so that workers which outlive it for a moment do not hold it.
 
     Raises:
-        Locked: another process works there; the message says which, and where.
+        Locked: another process works there, or this one; the message says which, and where.
     """
+    if folder.resolve() in _held:
+        raise Locked(f"{folder}: this process is at work there already")
     try:
         import fcntl
     except ImportError:  # Windows, whose users must see to it
@@ -40,13 +47,17 @@ def held(folder: Path) -> Iterator[None]:
             raise Locked(f"{folder}: {_who(os.read(handle, 1000))} is at work there; wait, or end it") from error
         os.ftruncate(handle, 0)
         os.write(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+        _held.add(folder.resolve())
         yield
     finally:
+        _held.discard(folder.resolve())
         os.close(handle)
 
 
 def busy(folder: Path) -> bool:
-    """Whether a process is at work in the folder."""
+    """Whether a process is at work in the folder, this one or another."""
+    if folder.resolve() in _held:
+        return True
     if not (folder / LOCK).is_file():
         return False
     try:

@@ -89,7 +89,9 @@ def member(run: Run, parts: Parts, folder: Path, notes: list[str], way: Way) -> 
     else:  # what was learned from the training part is in run.yaml
         prepared = Prepared(run, parts, folder)
         kept = json.loads((folder / "split.json").read_text(encoding="utf-8"))
-    if checkpoint:
+    if not checkpoint:
+        cut(folder, 0)  # what was logged before the first checkpoint, where it begins anew
+    else:
         refuse(checkpoint, prepared.run)
         cut(folder, step := step_of(checkpoint))
         way.console.print(f"{way.title}: goes on from step {step}", highlight=False)

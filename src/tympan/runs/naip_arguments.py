@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from ..component import did_you_mean
-from ..data import storage
+from ..data import storage, yaml_file
 from .naip import NaipAudio
 
 # Names of arguments, and where they go: a field of ours, or a word of `audio`.
@@ -123,7 +123,7 @@ def _parsed(words: Sequence[str]) -> dict[str, Any]:
         name = _SHORT.get(name, name) if not word.startswith("--") else name
         if not equals:
             value = rest.pop(0) if rest and not (rest[0].startswith("-") and not _is_number(rest[0])) else "true"
-        found[name] = YAML(typ="safe").load(value) if value != "None" else None
+        found[name] = yaml_file.read(value, name)[0] if value != "None" else None
     return found
 
 

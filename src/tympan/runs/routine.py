@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
-from ruamel.yaml import YAML
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
 from ..component import called
-from ..data import Source, Values, copies
+from ..data import Source, Values, copies, yaml_file
 from ..data.reshaped import Reshaped
 from ..data.split import Parts
 from ..device import device
@@ -203,7 +202,7 @@ class Routine:
 
     def _prepared(self, folder: Path, named: Source | None = None) -> Prepared:
         """The run as its folder tells of it, and the parts of the data where these are given."""
-        kept = YAML(typ="safe", pure=True).load((folder / "run.yaml").read_text(encoding="utf-8"))
+        kept = yaml_file.read((folder / "run.yaml").read_text(encoding="utf-8"), str(folder / "run.yaml"))[0]
         decided = ("seed", "features", "target", "loss", "targets")
         fitted = {name: kept[name] for name in decided if kept[name] not in (None, {})}
         parts = Parts([], [], []) if named is None else named_parts(folder / "split.json", named)

@@ -1,7 +1,7 @@
 """A run: everything that a configuration file says, in one frozen object."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -103,10 +103,10 @@ class Run(Section):
         (one,) = outputs.values()
         return self.model_copy(update={"target": one.target, "loss": one.loss, "head": one.head})
 
-    def tracked(self) -> "Run":
-        """A copy that logs to Weights & Biases: as `logging` says, else online, in a project called tympan."""
+    def tracked(self, otherwise: Literal["offline", "online"] = "offline") -> "Run":
+        """A copy that logs to Weights & Biases: as `logging` says, or otherwise so, in a project called tympan."""
         logging = self.logging
-        mode = logging.wandb_mode if logging.wandb_mode != "off" else "online"
+        mode = logging.wandb_mode if logging.wandb_mode != "off" else otherwise
         project = logging.wandb_project or "tympan"
         return self.model_copy(update={"logging": logging.model_copy(update={"wandb": mode, "wandb_project": project})})
 

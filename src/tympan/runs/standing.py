@@ -71,7 +71,9 @@ class Standing:
                 best_model_path=None if best is None else folder / f"{PREFIX_CHECKPOINT_DIR}-{best}" / WEIGHTS,
                 last_model_path=here / WEIGHTS,
             ),
-            log_state=LogState(loss=trainer.loss_since, steps=trainer.steps_since),
+            log_state=LogState(
+                loss=trainer.loss_since, steps=trainer.steps_since, validation_due=trainer.validation_due
+            ),
         )
 
     def _status(self, step: int) -> Status:

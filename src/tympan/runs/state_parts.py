@@ -148,6 +148,8 @@ class LogState(Part):
 
     loss: float = 0.0
     steps: int = Field(default=0, ge=0)
+    validation_due: bool = False
+    """Whether somebody asked for the end while this step was validated, which comes first then."""
 
 
 def moments(state: Mapping[str, Any]) -> tuple[int, torch.dtype | None, torch.device | None]:

@@ -13,6 +13,7 @@ from transformers import Trainer
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from . import ranks, sealed
+from .checkpoint import BrokenOff
 from .nonfinite import Guard
 from .running import Heard
 from .state import STATE, WEIGHTS, TrainState
@@ -48,6 +49,7 @@ class SurvivingTrainer(Trainer):
         self.from_state: TrainState | None = None
         self._to_hear: dict[str, Tensor] = {}
         self.loss_is_scaled_for_ga = True
+        self.validation_due = False
         self.loss_since = 0.0
         """The sum of the losses since the last line of the log, when a checkpoint is written."""
 
@@ -68,12 +70,32 @@ class SurvivingTrainer(Trainer):
         return _shielded(super().get_eval_dataloader(*args, **kwargs))
 
     def go_on(self) -> None:
-        """Put back what was summed up since the last line of the log; when everything else is in place."""
+        """Put back what was summed up since the last line of the log, when everything else is in place; and validate
+        where that was broken off."""
         if self.from_state is None:
             return
         self._tr_loss += self.from_state.log_state.loss
         self._globalstep_last_logged -= self.from_state.log_state.steps
         self.heard.put_back(self._to_hear)
+        if self.from_state.log_state.validation_due:
+            self._evaluate(None, None)
+            if self.control.should_save:
+                self._save_checkpoint(self.model, None)
+                self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
+    def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Validate; where somebody asks for the end meanwhile, that is left for later."""
+        self.validation_due = False
+        try:
+            return super()._evaluate(*args, **kwargs)
+        except BrokenOff:
+            self.validation_due = True
+            self.control.should_training_stop = self.control.should_save = True
+            return {}
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """The Keeper ranks; the stock Trainer asks for the figure also where there is none."""
+        return False
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | None:
         """How many losses of each output are known: of all batches of a step, in all processes."""

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
+from torch import Tensor, distributed
 from torch.overrides import TorchFunctionMode
 
 from . import ranks
@@ -47,11 +46,11 @@ def _batch_norm(
     places = [0, *range(2, x.dim())]
     heard = x.float()
     # In two rounds, since a variance from sums of squares loses all its digits where the mean is large beside it.
-    sums = all_reduce(torch.cat([heard.sum(places), heard.new_tensor([heard.numel() / heard.shape[1]])]))
+    sums = _of_all(torch.cat([heard.sum(places), heard.new_tensor([heard.numel() / heard.shape[1]])]))
     count = sums[-1].detach()
     mean = sums[:-1] / count
     away = heard - _along(mean, x)
-    variance = all_reduce(away.square().sum(places)) / count
+    variance = _of_all(away.square().sum(places)) / count
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             running_mean.lerp_(mean.detach().to(running_mean), momentum)
@@ -62,6 +61,24 @@ def _batch_norm(
     if bias is not None:
         normal = normal + _along(bias.float(), x)
     return normal.to(x.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes, whose gradient is the sum of theirs; torch has one too, and warns of it."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        distributed.all_reduce(every := own.contiguous().clone())
+        return every
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _Sum.forward(ctx, gradients[0])
+
+
+def _of_all(own: Tensor) -> Tensor:
+    found: Any = _Sum.apply(own)
+    return found
 
 
 def _along(values: Tensor, x: Tensor) -> Tensor:

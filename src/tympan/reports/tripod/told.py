@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from ...data import yaml_file
 from ..facts import PARTS, json_of, text
 from ..table import Scores
 
@@ -31,7 +30,7 @@ class Told:
             ValueError: one is no JSON.
         """
         summary, metrics, judged = (json_of(folder / f"{n}.json") for n in ("summary", "metrics", "clinical"))
-        configuration = YAML(typ="safe", pure=True).load(text(folder / "run.yaml")) or {}
+        configuration = yaml_file.read(text(folder / "run.yaml"), str(folder / "run.yaml"))[0] or {}
         members = [folder / name for name in summary.get("members", [])] or [folder]
         return cls(configuration, summary, metrics, judged, members)
 
