@@ -89,6 +89,7 @@ def test_rate_1_changes_nothing():
     torch.testing.assert_close(stretched(x, torch.ones(3), 16000.0, 9000)[:, :8000], x[:, :8000], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stretched_voice_has_the_spectrum_of_librosas():
     librosa = pytest.importorskip("librosa")
     rng = np.random.default_rng(0)

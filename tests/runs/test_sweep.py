@@ -385,7 +385,8 @@ class errors:
 """
 
 
-@pytest.mark.parametrize("form", ["{}={}", pytest.param("--{}={}", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["{}={}", "--{}={}"])
 def test_an_agent_of_wandb_drives_a_training(tmp_path: Path, form: str) -> None:
     """A stub of the agent: it starts the command of the sweep's template with the parameters that its server chose."""
     (tmp_path / "stub").mkdir()
