@@ -15,7 +15,7 @@ test-slow: setup     ## what takes long
 	$(PYTHON) -m pytest -q -m slow
 
 faults: setup        ## everything that is broken on purpose, in full
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q tests/faults -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile tests/faults -m "slow or not slow"
 
 check: setup         ## ruff and pyright
 	.venv/bin/ruff check .

@@ -32,6 +32,18 @@ class Stops(trainer.Tracker):
             signal.raise_signal(self.by)
 
 
+class StopsValidation(Stops):
+    """Asks for an end while a step is validated, after the first batch."""
+
+    def on_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Not yet."""
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Send it."""
+        if state.global_step == self.step:
+            signal.raise_signal(self.by)
+
+
 @dataclass
 class Noted:
     """What came of a training."""
@@ -66,12 +78,18 @@ def straight(run: Run, monkeypatch: pytest.MonkeyPatch) -> Noted:
         return Noted(train(run, console=QUIET), heard)
 
 
-def interrupted(run: Run, step: int, monkeypatch: pytest.MonkeyPatch, by: signal.Signals = signal.SIGTERM) -> Path:
+def interrupted(
+    run: Run,
+    step: int,
+    monkeypatch: pytest.MonkeyPatch,
+    by: signal.Signals = signal.SIGTERM,
+    stops: type[Stops] = Stops,
+) -> Path:
     """The folder of a run that was asked to end after a step, and did."""
     with monkeypatch.context() as patch:
         patch.setattr(Stops, "step", step)
         patch.setattr(Stops, "by", by)
-        patch.setattr(trainer, "Tracker", Stops)
+        patch.setattr(trainer, "Tracker", stops)
         with pytest.raises(Interrupted, match=f"stopped by {by.name} at step {step} of .*`tympan resume"):
             train(run, console=QUIET)
     (folder,) = Path(run.checkpoint.checkpoint_dir).iterdir()
@@ -79,12 +97,17 @@ def interrupted(run: Run, step: int, monkeypatch: pytest.MonkeyPatch, by: signal
 
 
 def in_two(
-    run: Run, step: int, monkeypatch: pytest.MonkeyPatch, overrides: tuple[str, ...] = (), before: Any = None
+    run: Run,
+    step: int,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: tuple[str, ...] = (),
+    before: Any = None,
+    stops: type[Stops] = Stops,
 ) -> Noted:
     """Stopped after a step, and gone on with; `before` is called between."""
     with monkeypatch.context() as patch:
         heard = noting(patch)
-        folder = interrupted(run, step, monkeypatch)
+        folder = interrupted(run, step, monkeypatch, stops=stops)
         if before:
             before()
         return Noted(resume(folder, overrides, console=QUIET), heard)

@@ -1,5 +1,6 @@
 """A run that is asked to end does so within a step, with a checkpoint; two processes never share a run's folder."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import saved
 from runs_helpers import run_of, trained, write
 from tympan.runs import asked, lock
 from tympan.runs.resume import resume
+from tympan.runs.state import TrainState
 from tympan.runs.train import train
 
 TRAINING: dict[str, Any] = {"max_epochs": 3, "batch_size": 16}
@@ -47,6 +49,28 @@ def test_a_second_signal_does_what_it_does_elsewhere(ctrl_c: None) -> None:
         assert signals.name == "SIGINT"
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_validation_is_broken_off_and_comes_first_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections: dict[str, Any] = {
+        "training": {"max_epochs": 1, "batch_size": 4, "val_check_interval": 2},
+        "optimizer": {"scheduler": "reduce_on_plateau", "plateau_patience": 1, "learning_rate": 0.01},
+        "checkpoint": {"save_top_k": 1, "save_last": False},
+    }
+    whole = saved.straight(run_of(tmp_path / "whole", **sections), monkeypatch)
+    run, seen = run_of(tmp_path, **sections), []
+
+    def look() -> None:
+        (folder,) = Path(run.checkpoint.checkpoint_dir).iterdir()
+        state = TrainState.from_checkpoint(folder / "checkpoints" / "checkpoint-4")
+        seen.append((state.status, state.log_state.validation_due))
+        steps = [
+            json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines() if "val_loss" in line
+        ]
+        assert steps == [2], "that of step 4 is not there"
+
+    saved.assert_same(whole, saved.in_two(run, 4, monkeypatch, before=look, stops=saved.StopsValidation))
+    assert seen == [("stopped", True)]
 
 
 def test_a_run_that_is_asked_in_its_last_step_ends_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
