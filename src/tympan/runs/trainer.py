@@ -147,6 +147,8 @@ def fit(
             heard=heard,
             describe=Standing(prepared, keeper, steps),
         )
+        if ranks.rank():  # all begin with the weights of process 0, and each draws its own dropout
+            torch.manual_seed(run.seed + ranks.rank())
         trainer.add_callback(_GoesOn(trainer))
         trainer.remove_callback(PrinterCallback)  # log.jsonl and the Watch say it
         ended = begun >= steps or keeper.ended_early
