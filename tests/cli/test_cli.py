@@ -33,7 +33,9 @@ def test_answers_at_once_and_without_torch(arguments: list[str]) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert out.stdout
     # Processor time, as wall time depends on what else the machine does; 0.5 s is promised, this catches torch (2 s).
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3  # seconds of the processor, on slow ones too
+    assert (
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+    )  # seconds of the processor, on slow ones too
 
 
 def test_list_names_every_kind_and_choice() -> None:
