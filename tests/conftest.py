@@ -2,6 +2,7 @@
 
 import os
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first, so that no process waits for one of them at the end."""
     longest = ("test_readme.py", "test_notebook.py", "test_own_instrument.py", "test_large_bucket.py")
     items.sort(key=lambda item: item.path.name not in longest)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_ink(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Plots are painted and not drawn, except where a test looks at them: that is half of a small run's time."""
+    path = request.path
+    if path.parent.name in ("reports", "docs") or "svg" in path.read_text(encoding="utf-8"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        drawing = "matplotlib.backends.backend_svg.FigureCanvasSVG.print_svg"
+        patch.setattr(drawing, lambda self, out, **options: out.write("<svg ></svg>"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -98,6 +99,7 @@ class Component(Section, ABC):
         raise KeyError(word)
 
     @classmethod
+    @functools.cache  # to look into folders takes a millisecond
     def _files(cls) -> dict[str, tuple[str, Path]]:
         return {
             found.name: (f"{package}.{found.name}", Path(folder) / f"{found.name}.py")
@@ -227,8 +229,7 @@ class Component(Section, ABC):
         choices = []
         for name in cls.names():
             choice = cls.find(name)
-            schema = handler(choice.__pydantic_core_schema__)
-            fields = handler.resolve_ref_schema(schema)
+            fields = handler.resolve_ref_schema(schema := handler(choice.__pydantic_core_schema__))
             fields["properties"] = {"type": {"const": name}, **fields.get("properties", {})}
             fields["required"] = ["type", *fields.get("required", [])]
             fields["description"] = choice._first_line()

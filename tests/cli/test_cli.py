@@ -32,10 +32,9 @@ def test_answers_at_once_and_without_torch(arguments: list[str]) -> None:
     out = subprocess.run([sys.executable, "-m", "tympan", *arguments], capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert out.stdout
-    # Processor time, as wall time depends on what else the machine does; 0.5 s is promised, this catches torch (2 s).
-    assert (
-        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
-    )  # seconds of the processor, on slow ones too
+    # Processor time, as wall time depends on what else the machine does; 0.5 s is promised, and slow machines take 1.5.
+    used = [each.ru_utime + each.ru_stime for each in (before, after)]
+    assert used[1] - used[0] < 3
 
 
 def test_list_names_every_kind_and_choice() -> None:
