@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from tympan.data import Description, Example, Source
 from tympan.data.split import Parts
-from tympan.runs.prepare import Encode, known, prepare
+from tympan.runs.encode import Encode
+from tympan.runs.prepare import known, prepare
 from tympan.runs.rates import AtRate
 from tympan.runs.run import Run
 

@@ -18,8 +18,8 @@ from runs_helpers import log, write
 from tympan.data import Example
 from tympan.objectives import Target
 from tympan.runs.configuration import load
+from tympan.runs.encode import Encode
 from tympan.runs.folder import make
-from tympan.runs.prepare import Encode
 from tympan.runs.run import Run
 from tympan.runs.surviving import SurvivingTrainer
 from tympan.runs.tracking import TrackerWarning

@@ -72,3 +72,9 @@ def listening() -> Iterator[Asked]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def unasked(worker: int) -> None:
+    """Begin a worker that ctrl-C does not end, although it goes to all processes of a group: training needs it for its
+    last step, and ends it. SIGTERM is left to it, by which torch and Python end workers themselves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
 """A run made ready: parts, what is learned from the training part, datasets, and the pipeline."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat
@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..component import did_you_mean
 from ..data import Example, Source, Values, copies, storage
@@ -24,33 +23,9 @@ from ..representation import place_seed
 from ..serving.artifact import Artifact, Config
 from ..serving.listening import Listening
 from . import balance, standardization
+from .encode import Encode
 from .rates import AtRate
 from .run import Run
-
-
-@dataclass(frozen=True)
-class Encode:
-    """The values of an example -> the encoded target of each output; picklable, for workers."""
-
-    targets: Mapping[str, Target]
-    at_rate: AtRate = field(default_factory=lambda: AtRate({}, {}))
-
-    def __call__(self, example: Example) -> dict[str, Tensor]:
-        try:
-            values = self.at_rate(example.values, example.groups.get("corpus", ""))
-            return {
-                name: self._from(target.encode(values), target, example.start) for name, target in self.targets.items()
-            }
-        except ValueError as error:
-            raise ValueError(f"{example.id}: {error}") from error
-
-    @staticmethod
-    def _from(encoded: Tensor, target: Target, start: float) -> Tensor:
-        """A target with a rate from where the clip begins; one unknown frame where it ended before."""
-        if target.rate is None:
-            return encoded
-        rest = encoded[:, round(start * target.rate) :]
-        return rest if rest.shape[1] else torch.full((encoded.shape[0], 1), float("nan"))
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """The stock Trainer, whose checkpoints are whole or not there, and whose losses are of all that a step knows."""
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from . import ranks, sealed
+from . import asked, ranks, sealed
 from .checkpoint import BrokenOff
 from .nonfinite import Guard
 from .running import Heard
@@ -191,19 +190,5 @@ def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
     # A loader draws a seed for its workers whenever it begins, and how often that is depends on their number: with a
     # generator of its own, dropout does not.
     loader.generator = torch.Generator()
-    if not isinstance(loader.worker_init_fn, _Shield):  # that of validation is made once, and handed out again
-        loader.worker_init_fn = _Shield(loader.worker_init_fn)
+    loader.worker_init_fn = asked.unasked  # in place of one for which every worker would import transformers
     return shown
-
-
-class _Shield:
-    """Ctrl-C goes to the whole group of processes; workers end when the training does, which needs them for its last
-    step. SIGTERM is left to them: it is how torch and Python end workers themselves."""
-
-    def __init__(self, begin: Callable[[int], None] | None) -> None:
-        self.begin = begin
-
-    def __call__(self, worker: int) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if self.begin:
-            self.begin(worker)
