@@ -96,7 +96,7 @@ def sections(row: dict[str, Any]) -> dict[str, Any]:
         "head": {"dropout": 0.3},
         "augmentations": changes if row["augmented"] else [],
         "training": {
-            "max_epochs": 8 if row["accumulate"] == 3 else 3,
+            "max_epochs": 8 if row["accumulate"] == 3 else 4,
             "batch_size": 5,
             "accumulate_grad_batches": row["accumulate"],
             "early_stopping": row["early"],
