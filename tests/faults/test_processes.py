@@ -34,7 +34,7 @@ PLAIN: dict[str, Any] = {"type": "tcn", "width": 8, "layers": 2, "dropout": 0.0}
 NORMED: dict[str, Any] = {"type": "timm", "name": "test_efficientnet"}
 
 
-def config(tmp_path: Path, model: dict[str, Any] = PLAIN, **sections: Any) -> Path:
+def config(tmp_path: Path, model: dict[str, Any] = PLAIN) -> Path:
     """A run of recordings whose second quantity is unknown in half of them, in batches that do not divide them."""
     data = {"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))}
     own = {
@@ -51,7 +51,7 @@ def config(tmp_path: Path, model: dict[str, Any] = PLAIN, **sections: Any) -> Pa
         "hardware": {"device": "cpu"},
         "test": False,
     }
-    return write(tmp_path / "run.yaml", **own, **sections)
+    return write(tmp_path / "run.yaml", **own)
 
 
 def command(*words: str) -> subprocess.Popen[str]:

@@ -72,12 +72,12 @@ def resume(
     overrides: Overrides = None,
 ) -> None:
     """Go on with a run that was stopped, from its newest whole checkpoint; does nothing where it has ended."""
-    from ..data import copies
+    from ..data import storage
     from ..runs.configuration import load
     from ..runs.resume import Ended
     from ..runs.resume import resume as resume_run
 
-    if (kept := copies.here(run) / "run.yaml").is_file():
+    if storage.exists(kept := storage.join(run, "run.yaml")):
         _alone(load(kept, overrides or ()))
     try:
         _tell(resume_run(run, overrides or ()))

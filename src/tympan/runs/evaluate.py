@@ -195,9 +195,9 @@ class _Scoring:
             if pipeline.autoregressive:
                 said["reference/teacher_forced"] = taught(pipeline, name, example, encoded[name], frames)
             weight, total, known = result.losses.get(name, (output.weight, 0.0, 0))
-            count = int((~encoded[name][:, :frames].isnan()).sum())
-            count = min(count, 1) if output.criterion.per_clip else count
-            loss = float(output.criterion(frames_heard, encoded[name][None, :, :frames]))
+            true = encoded[name][None, :, :frames]
+            count = int(output.criterion.known(true))
+            loss = float(output.criterion(frames_heard, true))
             result.losses[name] = weight, total + loss * count, known + count
             for who, decoded in said.items():
                 self._add(who, name, output, example, lengthened(decoded, frames), truth)

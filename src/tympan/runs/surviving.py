@@ -1,6 +1,7 @@
 """The stock Trainer, whose checkpoints are whole or not there, and whose losses are of all that a step knows."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,7 @@ class SurvivingTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """One batch forward and backward; the Guard sees its loss."""
-        if ranks.processes() > 1:
-            with Synchronised():
-                loss = super().training_step(model, inputs, num_items_in_batch)
-        else:
+        with Synchronised() if ranks.processes() > 1 else nullcontext():
             loss = super().training_step(model, inputs, num_items_in_batch)
         self.guard.saw(loss, inputs["key"])
         return loss

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, distributed
 from torch.overrides import TorchFunctionMode
 
-from . import ranks
-
 
 class Synchronised(TorchFunctionMode):
     """While it lasts, mean and variance of batch normalisation in training are those of all processes' batches, as
@@ -25,7 +23,7 @@ class Synchronised(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call `func`, or what stands for batch normalisation here."""
-        if func is torch.nn.functional.batch_norm and ranks.processes() > 1:
+        if func is torch.nn.functional.batch_norm:
             return _batch_norm(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 

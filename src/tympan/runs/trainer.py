@@ -120,7 +120,7 @@ def fit(
     epochs = math.ceil(steps / steps_per_epoch)
     schedule: Any = scheduler(run.optimizer, optim, steps, higher)  # the Trainer takes every kind, its annotation one
     begun = step_of(checkpoint) if checkpoint else 0
-    gate = Gate(begun * per_step + prepared.first) if each == training.batch_size else None
+    gate = Gate(begun * per_step + prepared.first) if ranks.processes() == 1 else None
     early = 0 if workers or not gate else run.loader.prefetch_size * training.batch_size
     source, places = prepared.source, folder / "checkpoints"
     with (
