@@ -22,7 +22,7 @@ from corpora.speech_folder import fabricate
 from runs_helpers import write
 from tympan.component import AssumptionWarning
 from tympan.data import storage
-from tympan.runs import ranks, trainer
+from tympan.runs import ranks, sharded, trainer
 from tympan.runs.asked import Interrupted
 from tympan.runs.checkpoint import last_checkpoint
 from tympan.runs.configuration import load
@@ -135,6 +135,32 @@ def test_two_processes_learn_what_one_learns_from_twice_the_batch(
         torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
 
 
+@FORKS
+@pytest.mark.parametrize(
+    ("model", "large", "batches", "within"),
+    [(PLAIN, sharded.LARGE, 1, 1e-6), (PLAIN, 1, 2, 1e-6), (NORMED, 1, 1, 1e-3)],
+    ids=["whole", "by block, accumulated", "batch norm"],
+)
+def test_two_processes_that_share_the_weights_out_learn_the_same(
+    model: dict[str, Any], large: int, batches: int, within: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, steps = (
+        config(tmp_path, model),
+        (f"training.batch_size={2 // batches}", f"training.accumulate_grad_batches={batches}"),
+    )
+    spread_out = ["hardware.distributed=true", "hardware.fsdp=true", *steps]
+    monkeypatch.setattr(sharded, "LARGE", large)
+    assert forked(lambda: train(load(path, spread_out), console=saved.QUIET)) == ["", ""]
+    (two,) = (tmp_path / "runs").iterdir()
+    one = train(load(path, ["training.batch_size=4"]), console=saved.QUIET).folder
+    assert "fsdp: true" in (two / "run.yaml").read_text(encoding="utf-8")
+    for name in ("loss", "val_loss", "val_mae"):
+        same(figures(two, name), figures(one, name), within)
+    last = [load_file(f / "model" / "model.safetensors") for f in (two, one)]
+    for name, weights in last[0].items():
+        torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
+
+
 @pytest.mark.slow
 def test_the_program_starts_them_as_torchrun_does(tmp_path: Path) -> None:
     path = str(config(tmp_path))
@@ -154,11 +180,13 @@ def test_steps_that_are_put_together_know_all_that_their_batches_know(tmp_path: 
 
 
 @FORKS
-@pytest.mark.parametrize("before", [1, 2])
+@pytest.mark.parametrize(("before", "fsdp"), [(1, False), (2, False), (1, True), (2, True)])
 def test_it_goes_on_with_another_number_of_processes(
-    before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    before: int, fsdp: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = load(config(tmp_path), [f"training.batch_size={4 // before}"])
+    shared = ["hardware.distributed=true", f"hardware.fsdp={str(fsdp).lower()}"]
+    moments = ["optimizer.momentum=0.9"]
+    run = load(config(tmp_path), [f"training.batch_size={4 // before}", *moments, *shared])
     monkeypatch.setattr(saved.Stops, "step", 3)
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "Tracker", saved.Stops)  # which process 0 has alone
@@ -171,11 +199,11 @@ def test_it_goes_on_with_another_number_of_processes(
     (folder,) = (tmp_path / "runs").iterdir()
     assert max(figures(folder, "loss")) == 3
     if before == 1:
-        assert forked(lambda: resume(folder, console=saved.QUIET)) == ["", ""]
+        assert forked(lambda: resume(folder, shared, console=saved.QUIET)) == ["", ""]
     else:
         with pytest.warns(UserWarning, match=r"goes on with 1 process\(es\) in place of 2, 4 clips a step as ever"):
             resume(folder, ["hardware.num_gpus=1"], console=saved.QUIET)
-    whole = train(load(config(tmp_path / "whole"), ["training.batch_size=4"]), console=saved.QUIET).folder
+    whole = train(load(config(tmp_path / "whole"), ["training.batch_size=4", *moments]), console=saved.QUIET).folder
     same(figures(folder, "loss"), figures(whole, "loss"), 1e-6)
 
 
@@ -228,6 +256,9 @@ def test_steps_are_shared_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"hardware": {"num_gpus": 2}}, "several processes are for distributed: true"),
         ({"hardware": {"distributed": True}, "loader": {"bad_samples": "skip"}}, "skip is for one process"),
         ({"hardware": {"distributed": True, "precision": "auto"}}, "auto measures one process"),
+        ({"hardware": {"fsdp": True}}, "what is to be shared out needs several processes"),
+        ({"hardware": {"distributed": True, "fsdp": True, "channels_last": True}}, "leave one of both out"),
+        ({"hardware": {"distributed": True, "fsdp": True, "precision": "fp16"}}, "do not share under fsdp"),
     ],
 )
 def test_what_several_processes_cannot_is_refused(sections: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from .state import STATE, TrainState
 
 FREE = (
     *("name", "seeds", "test", "judging", "logging", "loader", "checkpoint"),
-    *("hardware.device", "data.root", "data.path", "data.splits"),
+    *("hardware.device", "hardware.fsdp", "data.root", "data.path", "data.splits"),
     *("training.early_stopping", "training.early_stopping_patience", "training.early_stopping_min_delta"),
     "training.nonfinite",
 )

@@ -91,6 +91,12 @@ def _hardware(run: Run) -> Iterator[Conflict]:
         yield "loader.bad_samples", "skip is for one process, and hardware.distributed asks for several; leave one out"
     if run.hardware.distributed and run.hardware.precision == "auto":
         yield "hardware.precision", "auto measures one process, and hardware.distributed asks for several; name one"
+    if run.hardware.fsdp and not run.hardware.distributed:
+        yield "hardware.fsdp", "what is to be shared out needs several processes: set hardware.distributed and num_gpus"
+    if run.hardware.fsdp and run.hardware.channels_last:
+        yield "hardware.channels_last", "fsdp shares out weights that lie in their own order; leave one of both out"
+    if run.hardware.fsdp and run.hardware.precision == "fp16":
+        yield "hardware.precision", "fp16 has a scale that processes do not share under fsdp; one of: fp32, bf16"
 
 
 def _validated(run: Run) -> Iterator[Conflict]:

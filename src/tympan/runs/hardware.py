@@ -28,6 +28,9 @@ class Hardware(Section):
     together. `tympan train` starts them; under torchrun it is true in any case."""
     num_gpus: int = Field(default=1, ge=1)
     """Processes, one for each GPU, or on the processor as many as are asked for; run.yaml holds how many there were."""
+    fsdp: bool = False
+    """Fully sharded data parallel: each process holds its part of the weights, gradients and moments, and they are put
+    together when a batch needs them. For networks too large for one device; slower than without."""
 
 
 def counted(run: "Run") -> "Run":
@@ -43,7 +46,8 @@ def counted(run: "Run") -> "Run":
             f"hardware.num_gpus: {hardware.num_gpus} processes are asked for, and {found}; `tympan train` starts them, "
             f"or `torchrun --nproc-per-node {hardware.num_gpus}` with a program of yours"
         )
-    hardware = hardware.model_copy(update={"num_gpus": there, "distributed": there > 1})
+    own = {"num_gpus": there, "distributed": there > 1, "fsdp": hardware.fsdp and there > 1}
+    hardware = hardware.model_copy(update=own)
     return run.model_copy(update={"hardware": hardware})
 
 

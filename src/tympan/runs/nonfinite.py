@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from . import ranks
+from .sharded import whole
 
 FILE = "nonfinite.jsonl"
 Policy = Literal["stop", "skip"]
@@ -71,7 +72,7 @@ class Guard(TrainerCallback):
         # A scaler of float16 finds gradients that overflow by itself, makes its scale smaller and leaves the step out.
         loss = torch.stack(self.losses).sum()
         sure = gradients and not args.fp16
-        norm = torch.nn.utils.get_total_norm(gradients, torch.inf) if sure else torch.zeros_like(loss)
+        norm = whole(torch.nn.utils.get_total_norm(gradients, torch.inf)) if sure else torch.zeros_like(loss)
         every = ranks.gather(torch.stack([loss, norm.to(loss)]))
         if bool(every.isfinite().all()):
             return

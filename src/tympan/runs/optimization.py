@@ -6,6 +6,7 @@ from typing import Any
 
 from timm.models import group_parameters
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
@@ -23,7 +24,8 @@ def optimizer(config: OptimizerConfig, model: nn.Module) -> Optimizer:
             if there:
                 groups.append({"params": there, "weight_decay": decay, "lr": share * config.learning_rate})
     if config.name == "sgd":
-        return SGD(groups, momentum=config.momentum, fused=True)
+        parted = any(isinstance(p, DTensor) for p in model.parameters())  # for which torch has no fused sgd
+        return SGD(groups, momentum=config.momentum, fused=not parted)
     kind = Adam if config.name == "adam" else AdamW
     return kind(groups, betas=(config.beta1, config.beta2), fused=True)
 

@@ -46,7 +46,7 @@ class Standing:
         best = next((int(at) for _, at in self.keeper.ranking), None)
         model = trainer.model
         weights = [*model.parameters(), *model.buffers()]
-        size, dtype, place = moments(trainer.optimizer.state_dict())
+        size, dtype, place = moments(trainer.optimizer.state)
         return TrainState(
             status=self._status(step),
             run=self.configuration,

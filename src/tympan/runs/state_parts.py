@@ -152,9 +152,9 @@ class LogState(Part):
     """Whether somebody asked for the end while this step was validated, which comes first then."""
 
 
-def moments(state: Mapping[str, Any]) -> tuple[int, torch.dtype | None, torch.device | None]:
+def moments(state: Mapping[Any, Any]) -> tuple[int, torch.dtype | None, torch.device | None]:
     """Bytes, type and device of an optimizer's moments."""
-    tensors = [t for own in state["state"].values() for t in own.values() if isinstance(t, torch.Tensor) and t.dim()]
+    tensors = [t for own in state.values() for t in own.values() if isinstance(t, torch.Tensor) and t.dim()]
     size = sum(t.numel() * t.element_size() for t in tensors)
     return size, tensors[0].dtype if tensors else None, tensors[0].device if tensors else None
 

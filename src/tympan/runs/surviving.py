@@ -123,6 +123,10 @@ class SurvivingTrainer(Trainer):
         self.guard.saw(loss, inputs["key"])
         return loss
 
+    def _defer_fsdp_gradient_reduction(self) -> nullcontext[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Reduce the gradients of every batch at once: to keep them whole is what sharing them out avoids."""
+        return nullcontext()
+
     def prediction_step(
         self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: list[str] | None = None
     ) -> Any:
@@ -170,12 +174,17 @@ class SurvivingTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
         """The weights alone: the stock Trainer pickles its arguments beside them, which nobody should read."""
-        if self.args.should_save:
-            save_file(
-                state_dict or self.accelerator.unwrap_model(self.model).state_dict(),
-                Path(output_dir or ".") / WEIGHTS,
-                {"format": "pt"},
-            )
+        if self.args.should_save or self.is_distributed_loading_by_transformers:
+            state_dict = state_dict or self.accelerator.unwrap_model(self.model).state_dict()  # of all processes
+        if self.args.should_save and state_dict:
+            save_file(state_dict, Path(output_dir or ".") / WEIGHTS, {"format": "pt"})
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """The moments; where they are shared out all processes put them together."""
+        optimizer: Any = self.optimizer
+        if not self.args.should_save and self.is_distributed_loading_by_transformers:
+            optimizer.state_dict()
+        super()._save_optimizer_and_scheduler(output_dir)
 
     @property
     def steps_since(self) -> int:

@@ -12,7 +12,7 @@ from ..data.split import Parts
 from ..device import device
 from . import dry, lock, obtain, probe, ranks
 from . import folder as folders
-from .hardware import counted
+from .hardware import Hardware, counted
 from .member import Way
 from .prepare import prepare
 from .resolved import dump
@@ -79,12 +79,18 @@ def _train(run: Run, console: Console, dry_run: bool, callbacks: Sequence[Traine
         return through(run, folder, splits, seeds, Way(chosen, console, run.name, dry_run, callbacks))
 
 
+def _precise(hardware: Hardware, chosen: torch.device) -> str:
+    if chosen.type != "cuda":
+        return "fp32"
+    return "bf16" if hardware.fsdp else "fp16"
+
+
 def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> Run:
     """The run with a precision, and with the parts of the configuration seen to fit each other."""
     hardware, prepared = run.hardware, prepare(run, parts, hear=False)
     prepared.pipeline()  # what does not fit is refused before a folder is made
     if hardware.precision is None:
-        hardware = hardware.model_copy(update={"precision": "fp16" if chosen.type == "cuda" else "fp32"})
+        hardware = hardware.model_copy(update={"precision": _precise(hardware, chosen)})
     if hardware.precision == "fp16" and chosen.type == "cpu":
         raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16, auto")
     if hardware.precision == "auto":

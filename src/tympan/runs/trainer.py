@@ -9,20 +9,14 @@ from typing import Any
 import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
-from transformers import (
-    PrinterCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
 from ..data import storage
 from ..data.ahead import Gate, ahead
 from ..device import device
 from ..pipeline import Pipeline
-from . import asked, faults, ranks, sealed
+from . import asked, faults, ranks, sealed, sharded
 from .arguments import arguments
 from .checkpoint import TRAINER_STATE, Keeper, checkpoints, step_of
 from .finetune import Taken, take
@@ -114,7 +108,12 @@ def fit(
     tracker = Tracker(run, folder, steps_per_epoch, configuration)
     heard = Heard(pipeline)
     freeze(run.optimizer, pipeline)
-    optim = optimizer(run.optimizer, pipeline.to(chosen))
+    pipeline.to(chosen)
+    if run.hardware.fsdp:
+        sharded.shard(pipeline)
+    optim = optimizer(run.optimizer, pipeline)
+    if run.hardware.fsdp:
+        sharded.follow(optim)
     workers = run.loader.workers
     told = arguments(run, folder / "checkpoints", steps, interval if validated else None, monitor, higher, chosen)
     epochs = math.ceil(steps / steps_per_epoch)
@@ -166,6 +165,8 @@ def fit(
         )
     kept = checkpoints(places)
     best = keeper.best_checkpoint(places)
+    if run.hardware.fsdp:  # process 0 goes on alone
+        pipeline = prepared.pipeline().to(chosen)
     pipeline.load_state_dict(load_file(best / "model.safetensors"))
     history = TrainerState.load_from_json(str(kept[-1] / TRAINER_STATE)).log_history
     at = step_of(best)
