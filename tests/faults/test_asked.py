@@ -113,9 +113,9 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("by", "status"), [("SIGINT", 130)])
+@pytest.mark.parametrize(("by", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_the_program_and_all_its_workers_are_asked_at_once(by: str, status: int, tmp_path: Path) -> None:
-    """As ctrl-C does it: the signal goes to the whole group of processes."""
+    """As ctrl-C does it, and a scheduler: the signal goes to the whole group of processes."""
     file = write(tmp_path / "run.yaml", training={"max_epochs": 4000, "batch_size": 16}, loader={"num_workers": 2},
                  checkpoint={"checkpoint_dir": str(tmp_path / "runs")})  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "tympan", "train", str(file)], stderr=subprocess.PIPE, text=True,

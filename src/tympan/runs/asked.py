@@ -1,9 +1,12 @@
 """Asked to stop: by SIGTERM, SIGINT or SIGUSR1, as people, schedulers and machines that go away do it."""
 
+import ctypes
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.sharedctypes import RawValue
 from types import FrameType
 from typing import Any
 
@@ -31,6 +34,18 @@ class Asked:
 
     name: str | None = None
 
+    def __init__(self) -> None:
+        self.over: Any = RawValue(ctypes.c_bool, False)
+        """Whether the training is over, for its workers to see."""
+
+    def begin(self, worker: int) -> None:
+        """Begin a worker that signals do not end before the training is over, which needs it for its last step.
+
+        They come to all processes of a run by ctrl-C and from schedulers; by SIGTERM Python also ends workers itself.
+        """
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0) if self.over.value else None)
+
     def agree(self) -> None:
         """Let all processes of a run know what came to one of them."""
         if ranks.processes() > 1:
@@ -48,12 +63,14 @@ class Asked:
 def listening() -> Iterator[Asked]:
     """While it lasts, the first signal is only noted; a second one does what it does elsewhere.
 
-    Threads other than the main one hear no signals, and workers that are forked from here only note theirs, so that
-    ctrl-C, which goes to all of them, does not take the workers away from under a training.
+    Threads other than the main one hear no signals.
     """
     asked = Asked()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        try:
+            yield asked
+        finally:
+            asked.over.value = True
         return
     before: dict[int, Any] = {}
 
@@ -70,11 +87,6 @@ def listening() -> Iterator[Asked]:
     try:
         yield asked
     finally:
+        asked.over.value = True
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def unasked(worker: int) -> None:
-    """Begin a worker that ctrl-C does not end, although it goes to all processes of a group: training needs it for its
-    last step, and ends it. SIGTERM is left to it, by which torch and Python end workers themselves."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from . import asked, ranks, sealed
+from . import ranks, sealed
+from .asked import Asked
 from .checkpoint import BrokenOff
 from .nonfinite import Guard
 from .running import Heard
@@ -35,6 +36,7 @@ class SurvivingTrainer(Trainer):
         *args: Any,
         guard: Guard,
         heard: Heard,
+        asked: Asked,
         describe: Callable[["SurvivingTrainer"], TrainState],
         **kwargs: Any,
     ) -> None:
@@ -42,7 +44,7 @@ class SurvivingTrainer(Trainer):
         describe: this Trainer -> the state of the run.
         """
         super().__init__(*args, **kwargs)
-        self.guard, self.heard, self.describe = guard, heard, describe
+        self.guard, self.heard, self.asked, self.describe = guard, heard, asked, describe
         self.saving: Path | None = None
         """The checkpoint that is being written."""
         self._beside: Path | None = None
@@ -63,11 +65,11 @@ class SurvivingTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches, by workers that signals leave alone."""
-        return _shielded(super().get_train_dataloader())
+        return self._shielded(super().get_train_dataloader())
 
     def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> DataLoader[Any]:
         """The same for validation."""
-        return _shielded(super().get_eval_dataloader(*args, **kwargs))
+        return self._shielded(super().get_eval_dataloader(*args, **kwargs))
 
     def go_on(self) -> None:
         """Put back what was summed up since the last line of the log, when everything else is in place; and validate
@@ -191,11 +193,10 @@ class SurvivingTrainer(Trainer):
         """The steps since the last line of the log."""
         return self.state.global_step - self._globalstep_last_logged
 
-
-def _shielded(loader: DataLoader[Any]) -> DataLoader[Any]:
-    loader = getattr(shown := loader, "base_dataloader", loader)  # which accelerate's asks for batches
-    # A loader draws a seed for its workers whenever it begins, and how often that is depends on their number: with a
-    # generator of its own, dropout does not.
-    loader.generator = torch.Generator()
-    loader.worker_init_fn = asked.unasked  # in place of one for which every worker would import transformers
-    return shown
+    def _shielded(self, loader: DataLoader[Any]) -> DataLoader[Any]:
+        loader = getattr(shown := loader, "base_dataloader", loader)  # which accelerate's asks for batches
+        # A loader draws a seed for its workers whenever it begins, and how often that is depends on their number: with
+        # a generator of its own, dropout does not.
+        loader.generator = torch.Generator()
+        loader.worker_init_fn = self.asked.begin  # in place of one for which every worker would import transformers
+        return shown

@@ -144,6 +144,7 @@ def fit(
             callbacks=[*([_Opens(gate)] if gate else []), keeper, guard, heard, *shown, *callbacks],
             guard=guard,
             heard=heard,
+            asked=signals,
             describe=Standing(prepared, keeper, steps),
         )
         if ranks.rank():  # all begin with the weights of process 0, and each draws its own dropout
