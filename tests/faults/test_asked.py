@@ -51,10 +51,17 @@ def test_a_second_signal_does_what_it_does_elsewhere(ctrl_c: None) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_validation_is_broken_off_and_comes_first_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+PLATEAU: dict[str, Any] = {"scheduler": "reduce_on_plateau", "plateau_patience": 1, "learning_rate": 0.01}
+ENDS: dict[str, Any] = {"early_stopping": True, "early_stopping_patience": 1, "early_stopping_min_delta": 1e9}
+
+
+@pytest.mark.parametrize(("optimizer", "training"), [(PLATEAU, {}), ({}, ENDS)], ids=["goes on", "is the last"])
+def test_a_validation_is_broken_off_and_comes_first_after(
+    optimizer: dict[str, Any], training: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sections: dict[str, Any] = {
-        "training": {"max_epochs": 1, "batch_size": 4, "val_check_interval": 2},
-        "optimizer": {"scheduler": "reduce_on_plateau", "plateau_patience": 1, "learning_rate": 0.01},
+        "training": {"max_epochs": 1, "batch_size": 4, "val_check_interval": 2, **training},
+        "optimizer": optimizer,
         "checkpoint": {"save_top_k": 1, "save_last": False},
     }
     whole = saved.straight(run_of(tmp_path / "whole", **sections), monkeypatch)
@@ -71,6 +78,7 @@ def test_a_validation_is_broken_off_and_comes_first_after(tmp_path: Path, monkey
 
     saved.assert_same(whole, saved.in_two(run, 4, monkeypatch, before=look, stops=saved.StopsValidation))
     assert seen == [("stopped", True)]
+    assert (whole.result.status == "stopped") == bool(training)
 
 
 def test_a_run_that_is_asked_in_its_last_step_ends_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import saved
 from corpora import put_sound, tone
 from runs_helpers import DRUM, ONE_EPOCH, run_of, trained
 from tympan.runs.train import Result, train
@@ -41,6 +42,16 @@ def test_what_is_taken_and_what_is_not_is_listed(tmp_path: Path) -> None:
     assert "not taken: heads.target.classifiers.0.last.weight, its shape is (1, 8), here (2, 8)" in told
     assert "left over: backbone.blocks.3.conv1.weight" in told
     assert "different: features.f_min was 0.0, here 50.0" in told
+
+
+def test_a_run_that_is_gone_on_with_still_tells_what_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trained(tmp_path)
+    own = run_of(tmp_path / "own", checkpoint={"load_from_checkpoint": str(first.folder)})
+    result = saved.in_two(own, 2, monkeypatch).result
+    told = json.loads((result.folder / "summary.json").read_text())["begun_with"]
+    assert "38 of 38 weights begin with those of" in told
 
 
 def test_weights_of_another_architecture_and_missing_ones_are_refused(tmp_path: Path) -> None:

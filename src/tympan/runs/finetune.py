@@ -14,6 +14,7 @@ from ..data import copies, storage, yaml_file
 from ..data.synthesizers import Synthesizer
 from .run import Run
 
+_NOTE = "begun_with.txt"
 _TOLD = ("audio", "features", "model")
 
 
@@ -38,6 +39,15 @@ class Taken:
         lines += [f"  left over: {name}" for name in self.unused]
         lines += [f"  different: {line}" for line in self.differences]
         return "\n".join(lines)
+
+    def note(self, folder: Path) -> None:
+        """Write it into a run's folder, for a training that is gone on with later."""
+        storage.write_text(folder / _NOTE, str(self))
+
+
+def noted(folder: Path) -> str | None:
+    """What came of the weights that the training in a folder began with, if it began with any."""
+    return (folder / _NOTE).read_text(encoding="utf-8") if (folder / _NOTE).is_file() else None
 
 
 def take(pipeline: nn.Module, source: str | Path, configuration: dict[str, object], strict: bool = False) -> Taken:

@@ -24,14 +24,15 @@ class Unsound(ValueError):
 
 
 @contextmanager
-def written(place: Path, step: int) -> Iterator[Path]:
+def written(place: Path, step: int, anew: bool = False) -> Iterator[Path]:
     """A folder to write into, which takes the place of `place` in one step, sealed; after an error nothing is left.
 
-    A sound one of the same step that is there already stays as it is.
+    A sound one of the same step that is there already stays as it is, unless `anew`.
 
     Args:
         place: where it is to be.
         step: optimizer steps, which the seal holds.
+        anew: whether there is more to tell of this step now.
     """
     made = aside(place)
     shutil.rmtree(made.parent, ignore_errors=True)  # of a process that died
@@ -39,12 +40,15 @@ def written(place: Path, step: int) -> Iterator[Path]:
     try:
         yield made
         seal(made, step)
+        if place.exists() and not anew and _sound(place, step):
+            return
+        before = place.with_name(f"{place.name}-before")  # by its seal the newest until the other one is there
         if place.exists():
-            if _sound(place, step):
-                return
-            remove(place)
+            _gone(before)
+            place.rename(before)
         made.rename(place)
         _sync(place.parent)
+        _gone(before)
     finally:
         shutil.rmtree(made.parent, ignore_errors=True)
 
@@ -113,6 +117,11 @@ def newest(folder: Path, pattern: str) -> tuple[Path | None, dict[Path, str]]:
         else:
             return path, passed
     return None, passed
+
+
+def _gone(folder: Path) -> None:
+    if folder.exists():
+        remove(folder)
 
 
 def remove(folder: Path) -> None:

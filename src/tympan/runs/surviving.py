@@ -51,7 +51,7 @@ class SurvivingTrainer(Trainer):
         self.from_state: TrainState | None = None
         self._to_hear: dict[str, Tensor] = {}
         self.loss_is_scaled_for_ga = True
-        self.validation_due = False
+        self.validation_due = self.validated_late = False
         self.loss_since = 0.0
         """The sum of the losses since the last line of the log, when a checkpoint is written."""
 
@@ -82,8 +82,15 @@ class SurvivingTrainer(Trainer):
         if self.from_state.log_state.validation_due:
             self._evaluate(None, None)
             if self.control.should_save:
+                self.validated_late = True
                 self._save_checkpoint(self.model, None)
+                self.validated_late = False
                 self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        """Train an epoch, but not where the validation that was left for later ends the training."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **kwargs)
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validate; where somebody asks for the end meanwhile, that is left for later."""
@@ -152,7 +159,7 @@ class SurvivingTrainer(Trainer):
         if ranks.rank():
             self._write(sealed.aside(place), model, trial)
         else:
-            with sealed.written(place, step) as made:
+            with sealed.written(place, step, anew=self.validated_late) as made:
                 self._write(made, model, trial)
         ranks.wait()
         self.saving = None

@@ -19,7 +19,7 @@ from ..pipeline import Pipeline
 from . import asked, faults, ranks, sealed, sharded
 from .arguments import arguments
 from .checkpoint import TRAINER_STATE, Keeper, checkpoints, step_of
-from .finetune import Taken, take
+from .finetune import noted, take
 from .monitor import monitored
 from .nonfinite import Guard
 from .optimization import freeze, optimizer, scheduler
@@ -82,13 +82,15 @@ def fit(
     run, training = prepared.run, prepared.run.training
     chosen = device(run.hardware.device, "hardware.device")
     pipeline = prepared.pipeline()
-    taken = None
     if run.checkpoint.load_from_checkpoint and checkpoint is None:
         here = prepared.artifact(pipeline).config.model_dump(mode="json")
         taken = take(pipeline, run.checkpoint.load_from_checkpoint, here, run.checkpoint.weights_only is True)
         console.print(str(taken), highlight=False, markup=False, soft_wrap=True)
+        if ranks.rank() == 0:
+            taken.note(folder)
+    begun_with = noted(folder)
     if not training.max_epochs:
-        return _untrained(pipeline, folder, taken)
+        return _untrained(pipeline, folder, begun_with)
     ranks.hand_out(run=run.model_dump_json(), parts=prepared.parts, folder=folder, checkpoint=checkpoint)
     if run.hardware.channels_last:
         pipeline.backbone.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -179,7 +181,7 @@ def fit(
         steps=done,
         epoch=at / steps_per_epoch,
         losses=_losses(history, at),
-        begun_with=taken and str(taken),
+        begun_with=begun_with,
         stopped_early=done < steps,
         wait_share=watch.wait_share,
         clips_per_second=watch.clips_per_second,
@@ -214,15 +216,13 @@ class _GoesOn(TrainerCallback):
         self.trainer.go_on()
 
 
-def _untrained(pipeline: Pipeline, folder: Path, taken: Taken | None) -> Trained:
+def _untrained(pipeline: Pipeline, folder: Path, begun_with: str | None) -> Trained:
     """What is left where nothing is to be trained: the weights to begin with, as a checkpoint of no steps."""
     checkpoint = folder / "checkpoints" / "checkpoint-0"
     with sealed.written(checkpoint, 0) as made:
         save_file(pipeline.state_dict(), made / "model.safetensors")
     storage.write_text(folder / "log.jsonl", "")
-    return Trained(
-        pipeline.eval(), checkpoint, checkpoint, (checkpoint,), 0, 0.0, {}, taken and str(taken), False, 0.0, 0.0
-    )
+    return Trained(pipeline.eval(), checkpoint, checkpoint, (checkpoint,), 0, 0.0, {}, begun_with, False, 0.0, 0.0)
 
 
 def _contiguous(module: torch.nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
