@@ -9,7 +9,7 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from runs_helpers import ONE_EPOCH, stopped, trained, write
+from runs_helpers import ONE_EPOCH, log, stopped, trained, write
 from servers.faulty import faulty_gcs, faulty_s3  # noqa: F401
 from servers.gcs import gcs, gcs_server  # noqa: F401
 from servers.s3 import s3, s3_server  # noqa: F401
@@ -17,9 +17,11 @@ from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.data import cache, client, copies, storage, upload
 from tympan.runs import folder as folders
+from tympan.runs import mirror
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.finetune import judged
 from tympan.runs.lock import LOCK
+from tympan.runs.resume import resume
 from tympan.serving.artifact import Artifact
 
 
@@ -196,6 +198,53 @@ def test_a_run_that_was_stopped_is_copied_as_far_as_it_came(tmp_path, monkeypatc
     uri = f"{gcs}/runs/{folder.name}"
     there = {one.removeprefix(f"{uri}/") for one in storage.listing(uri)} - {upload.MANIFEST}
     assert there == set(tree(folder)) and any(name.startswith("checkpoints/") for name in there)
+
+
+def test_a_run_whose_machine_is_taken_away_goes_on_from_the_bucket(tmp_path, monkeypatch, s3):  # noqa: F811
+    sections = {"training": {"max_epochs": 3, "batch_size": 16}, "logging": {"log_every_n_steps": 1}}
+    whole = trained(tmp_path / "whole", **sections)
+    monkeypatch.setattr(mirror, "PAUSE", 0.0)
+    plain = mirror.Mirror.on_save
+
+    def at_once(self, *args, **kwargs):
+        plain(self, *args, **kwargs)
+        self.close()
+
+    own = {"checkpoint_dir": str(tmp_path / "runs"), "upload": f"{s3}/runs", "save_every_n_steps": 2, "save_top_k": 1}
+    made = load(write(tmp_path / "run.yaml", **sections, checkpoint=own))
+    with monkeypatch.context() as patch:
+        patch.setattr(mirror.Mirror, "on_save", at_once)
+        patch.setattr(folders, "send", lambda *_: pytest.fail("there is nobody left to send it"))
+        with pytest.raises(pytest.fail.Exception):
+            stopped(patch, made, 5)
+    (folder,) = (tmp_path / "runs").iterdir()
+    uri = f"{s3}/runs/{folder.name}"
+    there = {one.removeprefix(f"{uri}/").split("/")[1] for one in storage.listing(f"{uri}/checkpoints")}
+    assert there == {path.name for path in (folder / "checkpoints").iterdir()}, "no more and no fewer than are kept"
+    shutil.rmtree(folder)
+    resume(uri, console=Console(quiet=True))
+    mine = load_file(whole.folder / "model" / "model.safetensors")
+    storage_copy = tmp_path / "copy.safetensors"
+    storage_copy.write_bytes(storage.read_bytes(f"{uri}/model/model.safetensors"))
+    theirs = load_file(storage_copy)
+    assert all(bool((t == theirs[n]).all()) for n, t in mine.items())
+    lines = [json.loads(line) for line in storage.read_text(f"{uri}/log.jsonl").splitlines()]
+    assert [line["step"] for line in lines] == [line["step"] for line in log(whole)]
+
+
+def test_a_bucket_that_fails_meanwhile_stops_no_run(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise PermissionError("gs://bucket may not be accessed")
+
+    monkeypatch.setattr(mirror, "send", fail)
+    copying = mirror.Mirror(tmp_path, "gs://bucket/run")
+    monkeypatch.setattr(mirror, "PAUSE", 0.0)
+    copying.on_save()
+    copying.close()
+    with pytest.warns(mirror.MirrorWarning, match="may not be accessed; training goes on"):
+        copying.on_save()
+    copying.on_save()  # once is enough
+    copying.close()
 
 
 def test_a_copy_that_fails_says_how_to_go_on(run, tmp_path, monkeypatch):

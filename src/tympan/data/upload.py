@@ -49,7 +49,7 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
     check_bucket(to)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: is no folder, and nothing was sent; name a run's folder")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(storage.ASIDE)]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not aside(path.relative_to(folder))]
     there, manifest = _there(to), _manifest(storage.join(to, MANIFEST))
     sent, was, size = 0, 0, 0
     try:
@@ -74,6 +74,11 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
         if manifest:
             storage.write_text(storage.join(to, MANIFEST), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     return Sent(to, sent, was, size)
+
+
+def aside(name: Path) -> bool:
+    """Whether a file below a folder is one that is not yet whole, or is in a folder that is not."""
+    return any(part.startswith(storage.ASIDE) for part in name.parts)
 
 
 def check_bucket(to: str) -> str:

@@ -17,6 +17,7 @@ from rich.console import Console
 from ..data import storage
 from ..data.split import Parts
 from ..data.upload import Sent, send
+from .mirror import prune
 from .obtain import told as obtained
 from .resolved import dump
 from .run import Run
@@ -44,11 +45,13 @@ def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
     except BaseException:
         try:
             tell(send(folder, into), console)
+            prune(folder, into)
         except (OSError, ValueError) as error:
             console.print(f"not copied: {error}; {again}", highlight=False, markup=False, soft_wrap=True)
         raise
     try:
         tell(send(folder, into), console)
+        prune(folder, into)
     except OSError as error:
         raise OSError(f"the run is whole in {folder}, but was not copied: {error}; {again}") from error
 

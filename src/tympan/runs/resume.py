@@ -14,6 +14,7 @@ from .again import named_parts
 from .configuration import load
 from .hardware import spread
 from .member import Way
+from .mirror import mirrored
 from .trainer import along
 from .trainings import Result, through
 
@@ -63,5 +64,5 @@ def _resume(place: str | Path, overrides: Sequence[str], console: Console) -> Re
             else:
                 splits = obtain.obtain(run).divide()
             seeds = run.seeds or (run.seed,)
-            with folders.sent(run, folder, console):
-                return through(run, folder, splits, seeds, Way(chosen, console, run.name))
+            with folders.sent(run, folder, console), mirrored(run, folder, place) as copying:
+                return through(run, folder, splits, seeds, Way(chosen, console, run.name, callbacks=copying))

@@ -171,8 +171,8 @@ class Checkpoint(Section):
     run_dir: str | None = None
     """The run's own folder, where a certain one is wanted; it may not hold anything yet."""
     upload: str | None = None
-    """A `gs://` or `s3://` folder that the run's own folder is copied into when training has ended or was stopped, each
-    file compared with what came; by default nothing leaves this machine."""
+    """A `gs://` or `s3://` folder that the run's own folder is copied into, after checkpoints and when training
+    has ended or was stopped, each file compared with what came; by default nothing leaves this machine."""
     save_top_k: int = Field(default=3, ge=1)
     """How many of the best checkpoints stay."""
     monitor: str = "val_loss"

@@ -14,6 +14,7 @@ from . import dry, lock, obtain, probe, ranks
 from . import folder as folders
 from .hardware import Hardware, counted
 from .member import Way
+from .mirror import mirrored
 from .prepare import prepare
 from .resolved import dump
 from .resume import resume
@@ -74,9 +75,9 @@ def _train(run: Run, console: Console, dry_run: bool, callbacks: Sequence[Traine
         memory.keep()
     run = _decided(run, splits[0], chosen, console)
     folder = folders.make(run)
-    with lock.held(folder), folders.sent(run, folder, console):
+    with lock.held(folder), folders.sent(run, folder, console), mirrored(run, folder) as copying:
         storage.write_text(folder / "run.yaml", dump(run))
-        return through(run, folder, splits, seeds, Way(chosen, console, run.name, dry_run, callbacks))
+        return through(run, folder, splits, seeds, Way(chosen, console, run.name, dry_run, (*callbacks, *copying)))
 
 
 def _precise(hardware: Hardware, chosen: torch.device) -> str:
