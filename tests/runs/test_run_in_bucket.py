@@ -9,6 +9,7 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+import saved
 from runs_helpers import ONE_EPOCH, log, stopped, trained, write
 from servers.faulty import faulty_gcs, faulty_s3  # noqa: F401
 from servers.gcs import gcs, gcs_server  # noqa: F401
@@ -17,7 +18,8 @@ from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.data import cache, client, copies, storage, upload
 from tympan.runs import folder as folders
-from tympan.runs import mirror
+from tympan.runs import mirror, trainer
+from tympan.runs.asked import Interrupted
 from tympan.runs.configuration import ConfigurationError, load
 from tympan.runs.finetune import judged
 from tympan.runs.lock import LOCK
@@ -222,6 +224,11 @@ def test_a_run_whose_machine_is_taken_away_goes_on_from_the_bucket(tmp_path, mon
     there = {one.removeprefix(f"{uri}/").split("/")[1] for one in storage.listing(f"{uri}/checkpoints")}
     assert there == {path.name for path in (folder / "checkpoints").iterdir()}, "no more and no fewer than are kept"
     shutil.rmtree(folder)
+    said = f"^{uri}: stopped by SIGTERM at step 5 of .* `tympan resume {uri}` goes on"
+    with monkeypatch.context() as patch, pytest.raises(Interrupted, match=said):
+        patch.setattr(saved.Stops, "step", 5)
+        patch.setattr(trainer, "Tracker", saved.Stops)
+        resume(uri, console=Console(quiet=True))
     resume(uri, console=Console(quiet=True))
     mine = load_file(whole.folder / "model" / "model.safetensors")
     storage_copy = tmp_path / "copy.safetensors"

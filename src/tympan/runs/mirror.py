@@ -21,8 +21,8 @@ from .checkpoint import FOLDERS
 from .run import Run
 
 CHECKPOINTS = "checkpoints"
-PAUSE = 20.0
-"""How many times as long as the last copy took no new one begins, so that copies take a twentieth of the time."""
+PAUSE = 4.0
+"""How many times as long as the last copy took no new one begins, so that copies take a fifth of the time at most."""
 
 
 class MirrorWarning(UserWarning):

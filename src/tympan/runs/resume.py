@@ -65,4 +65,9 @@ def _resume(place: str | Path, overrides: Sequence[str], console: Console) -> Re
                 splits = obtain.obtain(run).divide()
             seeds = run.seeds or (run.seed,)
             with folders.sent(run, folder, console), mirrored(run, folder, place) as copying:
-                return through(run, folder, splits, seeds, Way(chosen, console, run.name, callbacks=copying))
+                try:
+                    return through(run, folder, splits, seeds, Way(chosen, console, run.name, callbacks=copying))
+                except (OSError, RuntimeError, ValueError) as error:
+                    if error.args and isinstance(said := error.args[0], str):  # of a copy: true of where it is from
+                        error.args = (said.replace(str(folder), str(place)), *error.args[1:])
+                    raise
