@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +112,13 @@ def _picture(folder: Path, into: Path) -> None:
         name = path.relative_to(folder)
         if path.is_file() and CHECKPOINTS not in name.parts and not aside(name):
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, into / name)
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                shutil.copyfile(path, into / name)
     for checkpoint in _checkpoints(folder):
         to = into / checkpoint.relative_to(folder)
         try:
             shutil.copytree(checkpoint, to, copy_function=_link)
-        except OSError:  # it was removed meanwhile
+        except OSError:  # it was pruned meanwhile
             shutil.rmtree(to, ignore_errors=True)
 
 
