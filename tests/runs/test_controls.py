@@ -66,6 +66,14 @@ def test_every_control_has_figures_and_a_difference(run):
     assert test["baseline/mfcc_svm"]["ill"]["auroc"]["value"] > 0.9
 
 
+def test_what_is_told_of_people_elsewhere_is_no_device_either(tmp_path):
+    console = Console(record=True, width=200, file=StringIO())
+    terminal.render_judged(tmp_path, console)
+    assert console.export_text(clear=True) == ""
+    terminal.render_judged(tmp_path, console, of_people=True)
+    assert NO_DEVICE in console.export_text()
+
+
 def test_only_what_the_recording_tells_is_suspect_and_said_everywhere(run):
     result, confounded = run
     ruled = {ruling.output for ruling in suspects.rulings(result.metrics["test"]) if ruling.suspect}

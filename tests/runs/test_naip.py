@@ -89,6 +89,14 @@ def test_a_file_of_arguments_is_imported(tmp_path):
     assert told["training"]["batch_size"] == 8 and told["optimizer"]["learning_rate"] == 3e-4
 
 
+def test_numbers_to_predict_are_asked_for_where_nothing_names_them(tmp_path):
+    told = imported("run.py -i speech --loss MSE")
+    assert "# target.quantities: write the columns here" in told
+    (tmp_path / "run.yaml").write_text(told)
+    with pytest.raises(ConfigurationError, match=r"target\.quantities"):
+        load(tmp_path / "run.yaml")
+
+
 def test_what_is_no_argument_is_refused():
     with pytest.raises(ValueError, match=r"no argument 'tshft' \(did you mean 'tshift'\?\)|no argument 'tshft'"):
         imported('{"tshft": 1}')

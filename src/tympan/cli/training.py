@@ -164,7 +164,8 @@ def evaluate(
     else:
         metrics, folder = evaluate_again(run, test=test, device=device), run
     terminal.render(metrics, Console())
-    terminal.render_judged(copies.here(folder), Console())
+    here = copies.here(folder)
+    terminal.render_judged(here, Console(), load(here / "run.yaml").clinical)
     typer.echo(str(folder))
 
 

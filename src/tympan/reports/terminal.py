@@ -33,8 +33,12 @@ def render(metrics: Mapping[str, Scores], console: Console) -> None:
             console.print(Text(ruling.sentence, style="bold red" if ruling.suspect else "dim"))
 
 
-def render_judged(folder: str | Path, console: Console) -> None:
-    """Print what a run's clinical.json holds, if it has one: one figure a line, since there are many."""
+def render_judged(folder: str | Path, console: Console, of_people: bool = False) -> None:
+    """Print what a run's clinical.json holds, if it has one: one figure a line, since there are many.
+
+    Args:
+        of_people: whether labels or classes of people are told, also where no summary says it.
+    """
     judged, summary = (facts.json_of(Path(folder) / name) for name in ("clinical.json", "summary.json"))
     group = summary.get("group", "group")
     for told in clinical.tables(judged, group):
@@ -47,7 +51,7 @@ def render_judged(folder: str | Path, console: Console) -> None:
             table.add_row(head, *(Text(row[i]) for row in told.rows))
         console.print(table)
         console.print()
-    if judged or summary.get("clinical"):
+    if judged or of_people or summary.get("clinical"):
         console.print(Text(clinical.NO_DEVICE))
 
 

@@ -88,6 +88,8 @@ def imported(text: str) -> str:
             notes.append("lib: soundfile decodes, as librosa does by it; without lib, PyAV decodes what it cannot")
         elif name in ("optim", "loss", "scheduler"):
             _choose(config, name, str(value).lower())
+            if name == "loss" and str(value).lower() != "bce":
+                notes.append("target.quantities: write the columns here that --label_txt names, for they are numbers")
         elif name in _ELSEWHERE:
             notes.append(f"{name}: {_ELSEWHERE[name]}")
         else:
