@@ -15,6 +15,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from . import ranks, sealed
 from .asked import Asked
 from .checkpoint import BrokenOff
+from .half import Checked
 from .nonfinite import Guard
 from .running import Heard
 from .state import STATE, WEIGHTS, TrainState
@@ -50,6 +51,7 @@ class SurvivingTrainer(Trainer):
         self._beside: Path | None = None
         self.from_state: TrainState | None = None
         self._to_hear: dict[str, Tensor] = {}
+        self._checked = Checked() if self.args.bf16 and self.args.device.type == "cpu" else nullcontext()
         self.loss_is_scaled_for_ga = True
         self.validation_due = self.validated_late = False
         self.loss_since = 0.0
@@ -127,7 +129,7 @@ class SurvivingTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """One batch forward and backward; the Guard sees its loss."""
-        with Synchronised() if ranks.processes() > 1 else nullcontext():
+        with Synchronised() if ranks.processes() > 1 else nullcontext(), self._checked:
             loss = super().training_step(model, inputs, num_items_in_batch)
         self.guard.saw(loss, inputs["key"])
         return loss
@@ -142,7 +144,7 @@ class SurvivingTrainer(Trainer):
         """What the model says of a batch, and what is true; the loss is a figure of all of them (`Running`)."""
         inputs = self._prepare_inputs(inputs)
         target = inputs.pop("target")
-        with torch.no_grad(), self.compute_loss_context_manager():
+        with torch.no_grad(), self.compute_loss_context_manager(), self._checked:
             return None, model(**inputs)["prediction"], target
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
