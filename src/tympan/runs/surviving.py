@@ -50,6 +50,7 @@ class SurvivingTrainer(Trainer):
         """The checkpoint that is being written."""
         self._beside: Path | None = None
         self.from_state: TrainState | None = None
+        self._resumed: str | None = None
         self._to_hear: dict[str, Tensor] = {}
         self._checked = Checked() if self.args.bf16 and self.args.device.type == "cpu" else nullcontext()
         self.loss_is_scaled_for_ga = True
@@ -60,6 +61,7 @@ class SurvivingTrainer(Trainer):
     def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train, from a checkpoint whose seal was verified, if one is given."""
         if resume_from_checkpoint:
+            self._resumed = str(resume_from_checkpoint)
             self.from_state = TrainState.read(Path(resume_from_checkpoint, STATE))
             if (heard := Path(resume_from_checkpoint, HEARD)).is_file():
                 self._to_hear = load_file(heard)
@@ -82,6 +84,8 @@ class SurvivingTrainer(Trainer):
         self._globalstep_last_logged -= self.from_state.log_state.steps
         self.heard.put_back(self._to_hear)
         if self.from_state.log_state.validation_due:
+            # The Trainer puts the random states back later, and from this checkpoint as it is then.
+            self._load_rng_state(self._resumed)
             self._evaluate(None, None)
             if self.control.should_save:
                 self.validated_late = True
