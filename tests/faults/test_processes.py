@@ -87,6 +87,15 @@ def same(left: dict[int, float], right: dict[int, float], within: float) -> None
         assert value == pytest.approx(right[step], rel=within), step
 
 
+def learned_the_same(two: Path, one: Path, within: float) -> None:
+    """Two runs have the same figures at every step, and end with the same weights."""
+    for name in ("loss", "val_loss", "val_mae"):
+        same(figures(two, name), figures(one, name), within)
+    last = [load_file(f / "model" / "model.safetensors") for f in (two, one)]
+    for name, weights in last[0].items():
+        torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
+
+
 def forked(act: Callable[[], Any]) -> list[str]:
     """Do it in two processes that share all that is imported; what error each of them ended with, if any."""
     with socket.socket() as free:
@@ -128,11 +137,7 @@ def test_two_processes_learn_what_one_learns_from_twice_the_batch(
     (two,) = (tmp_path / "runs").iterdir()
     one = train(load(path, ["training.batch_size=4"]), console=saved.QUIET).folder
     assert "num_gpus: 2" in (two / "run.yaml").read_text(encoding="utf-8")
-    for name in ("loss", "val_loss", "val_mae"):
-        same(figures(two, name), figures(one, name), within)
-    last = [load_file(f / "model" / "model.safetensors") for f in (two, one)]
-    for name, weights in last[0].items():
-        torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
+    learned_the_same(two, one, within)
 
 
 @FORKS
@@ -144,21 +149,15 @@ def test_two_processes_learn_what_one_learns_from_twice_the_batch(
 def test_two_processes_that_share_the_weights_out_learn_the_same(
     model: dict[str, Any], large: int, batches: int, within: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, steps = (
-        config(tmp_path, model),
-        (f"training.batch_size={2 // batches}", f"training.accumulate_grad_batches={batches}"),
-    )
+    path = config(tmp_path, model)
+    steps = f"training.batch_size={2 // batches}", f"training.accumulate_grad_batches={batches}"
     spread_out = ["hardware.distributed=true", "hardware.fsdp=true", *steps]
     monkeypatch.setattr(sharded, "LARGE", large)
     assert forked(lambda: train(load(path, spread_out), console=saved.QUIET)) == ["", ""]
     (two,) = (tmp_path / "runs").iterdir()
     one = train(load(path, ["training.batch_size=4"]), console=saved.QUIET).folder
     assert "fsdp: true" in (two / "run.yaml").read_text(encoding="utf-8")
-    for name in ("loss", "val_loss", "val_mae"):
-        same(figures(two, name), figures(one, name), within)
-    last = [load_file(f / "model" / "model.safetensors") for f in (two, one)]
-    for name, weights in last[0].items():
-        torch.testing.assert_close(weights, last[1][name], rtol=10 * within, atol=10 * within)
+    learned_the_same(two, one, within)
 
 
 @pytest.mark.slow

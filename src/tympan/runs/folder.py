@@ -44,16 +44,19 @@ def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
         yield
     except BaseException:
         try:
-            tell(send(folder, into), console)
-            prune(folder, into)
+            _copy(folder, into, console)
         except (OSError, ValueError) as error:
             console.print(f"not copied: {error}; {again}", highlight=False, markup=False, soft_wrap=True)
         raise
     try:
-        tell(send(folder, into), console)
-        prune(folder, into)
+        _copy(folder, into, console)
     except OSError as error:
         raise OSError(f"the run is whole in {folder}, but was not copied: {error}; {again}") from error
+
+
+def _copy(folder: Path, into: str, console: Console) -> None:
+    tell(send(folder, into), console)
+    prune(folder, into)
 
 
 def tell(copy: Sent, console: Console) -> None:

@@ -76,7 +76,7 @@ def _coded(x: Float[np.ndarray, " samples"], name: str, rate: int, level: float)
 
 def _mp3(x: Float[np.ndarray, " samples"], rate: int, level: float) -> Float[np.ndarray, " samples"]:
     """By LAME, in memory, with its delay taken away."""
-    from fast_mp3_augment import compress_roundtrip  # three times as fast as LAME by libsndfile, whose quality is fixed
+    from fast_mp3_augment import compress_roundtrip  # libsndfile has LAME at one, slower, quality
 
     bit_rates = _MPEG_1 if rate >= 32000 else _MPEG_2 if rate >= 16000 else _MPEG_2[6:]
     padded = np.pad(np.clip(x, -1, 1), (0, max(int(_SHORTEST * rate) + 1 - len(x), 0)))
