@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import audiomentations
+import audiomentations  # pyright: ignore[reportMissingImports]  # `make bench` installs it
 import librosa
 import numpy as np
 import soundfile
 import torch
-import torch_audiomentations
+import torch_audiomentations  # pyright: ignore[reportMissingImports]
 import torchaudio
 from torch import Tensor
 
@@ -44,6 +44,11 @@ def measured(best: Timed) -> dict[str, dict[str, Any]]:
         signal = Signal(tuple(f"{i}" for i in range(BANDS)), FRAMES / SECONDS, SECONDS, mean=0.0)
         for (name, fields), peers in _images(image).items():
             rows |= _row(best, name, _ours(name, dict(fields), image.clone(), key, signal, ours=True), peers)
+        masks = [_ours(name, dict(fields), image.clone(), key, signal, ours=True) for name, fields in _images(image)]
+        both = torchaudio.transforms.SpecAugment(1, 64, 1, 16, iid_masks=True)
+        rows |= _row(best, "both masks", lambda: [mask() for mask in masks], {
+            "torchaudio's SpecAugment": lambda: both(image[:, None])
+        })  # fmt: skip
         rows |= _row(best, "mixup", _ours("mixup", {}, batch, key, mono), {
             "torch, by hand": lambda: _mixed_by_hand(batch, torch.distributions.Beta(10.0, 10.0).sample((BATCH,)))
         })  # fmt: skip

@@ -21,7 +21,7 @@ from tympan.data.batch import Clips
 from tympan.data.datasets.manifest import Manifest
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from servers.faulty import Faulty
+from servers.faulty import Faulty  # pyright: ignore[reportMissingImports]
 
 FILES, RATE, SECONDS, SLOW = 32, 16000, 4.0, 2e6
 REPEATS = 31

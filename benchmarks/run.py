@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -57,11 +57,11 @@ def best(*actions: Callable[[], object]) -> list[float]:
     return [min(seen) for seen in times]
 
 
-def features() -> dict[str, tuple[float, float]]:
+def features() -> dict[str, list[float]]:
     """Batches of 32 clips of 10 s: ours and torchaudio's at the same transform."""
     x = torch.randn(BATCH, 1, round(RATE * SECONDS))
     signal = Signal(("mono",), float(RATE), SECONDS)
-    sizes = {"win_length": 400, "hop_length": 160}
+    sizes: dict[str, Any] = {"win_length": 400, "hop_length": 160}
     mel, _ = Mel(n_mels=80, n_fft=512).build(signal)
     theirs = torchaudio.transforms.MelSpectrogram(RATE, n_fft=512, n_mels=80, **sizes)
     decibel = torchaudio.transforms.AmplitudeToDB(top_db=80)
@@ -75,9 +75,9 @@ def features() -> dict[str, tuple[float, float]]:
 
     with torch.inference_mode():
         return {
-            "log-mel 80, 32 × 10 s / torchaudio": tuple(best(lambda: mel(x), lambda: decibel(theirs(x)))),
-            "MFCC 40 of 80, 32 × 10 s / torchaudio": tuple(best(lambda: mfcc(x), lambda: their_mfcc(x))),
-            "Kaldi fbank 80, 32 × 10 s / torchaudio, looped": tuple(best(lambda: fbank(x), looped)),
+            "log-mel 80, 32 × 10 s / torchaudio": best(lambda: mel(x), lambda: decibel(theirs(x))),
+            "MFCC 40 of 80, 32 × 10 s / torchaudio": best(lambda: mfcc(x), lambda: their_mfcc(x)),
+            "Kaldi fbank 80, 32 × 10 s / torchaudio, looped": best(lambda: fbank(x), looped),
         }
 
 
@@ -95,10 +95,11 @@ def synthesis() -> dict[str, tuple[float, float]]:
 
     def filtered() -> np.ndarray:
         z = np.exp((2j * np.pi * modal["frequencies"] - modal["rates"]) / 48000)
-        return sum(
+        heard = [
             lfilter([0.0, a * p.imag], [1.0, -2 * p.real, abs(p) ** 2], impulse)
             for a, p in zip(modal["amplitudes"], z, strict=True)
-        )
+        ]
+        return np.sum(heard, 0)
 
     ours, theirs, filters = best(
         lambda: strike.waveform(*arguments), lambda: strike.waveform_direct(*arguments), filtered
@@ -205,7 +206,7 @@ def files() -> dict[str, tuple[float, float]]:
 def curves() -> dict[str, tuple[float, float]]:
     """32 pairs of curves of 2,000 values, and soft-DTW with its gradient of four of them."""
     a, b = np.random.default_rng(0).normal(size=(2, BATCH, 2000))
-    pairs, single = list(zip(a, b, strict=True)), list(zip(*np.float32([a, b]), strict=True))
+    pairs, single = list(zip(a, b, strict=True)), list(zip(a.astype("f4"), b.astype("f4"), strict=True))
     double, half, curve, peer = best(
         lambda: [alignment.dtw(*pair) for pair in pairs],
         lambda: [alignment.dtw(*pair) for pair in single],
@@ -252,7 +253,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def beside(timed: Callable[[], dict[str, tuple[float, float]]]) -> Callable[[], dict[str, dict[str, Any]]]:
+def beside(timed: Callable[[], Mapping[str, Sequence[float]]]) -> Callable[[], dict[str, dict[str, Any]]]:
     """Rows of ours and a peer's, from a pair of milliseconds each."""
     return lambda: {name: training.beside(ours, peer) for name, (ours, peer) in timed().items()}
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import soundfile
@@ -18,7 +18,7 @@ import torchaudio
 from rich.console import Console
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from tympan.runs import trainer
+from tympan.runs import member, trainer
 from tympan.runs.configuration import load
 from tympan.runs.optimization import optimizer
 from tympan.runs.train import train
@@ -28,6 +28,9 @@ RATE, SECONDS, BATCH = 16000, 10.0, 16
 FILES = 64
 EPOCHS = 6
 NETWORKS = ("resnet18", "efficientnet_b0")
+HALF = torch.cpu._is_avx512_bf16_supported()  # elsewhere bfloat16 is made up, and far slower than float32
+QUICKEST: dict[str, Any] = {"precision": "bf16", "channels_last": True} if HALF else {"precision": "fp32"}
+LAYOUT = torch.channels_last if HALF else torch.contiguous_format
 CHANGES = ("time_shift", "speed", "pitch_shift", "time_stretch", "gaussian_noise", "gain", "band_stop", "clipping",
            "cut_out", "mixup", "frequency_mask", "time_mask", "spectrogram_noise", "coarse_dropout")  # fmt: skip
 
@@ -68,9 +71,10 @@ def configured(folder: Path, network: str, changes: Sequence[str] = (), **hardwa
 class Beside(trainer.Watch):
     """After every step of the run, one bare step of a model of its own, on features that are there already."""
 
-    whole: list[float]
-    bare: list[float]
-    waits: list[float]
+    whole: ClassVar[list[float]]
+    bare: ClassVar[list[float]]
+    waits: ClassVar[list[float]]
+    prepared: ClassVar[Any]
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         super().on_train_begin(*args, **kwargs)
@@ -89,7 +93,7 @@ class Beside(trainer.Watch):
         if self.model is None:
             self.model = self.copy(kwargs["model"])
         began = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
             embedding = self.model.backbone(self.x, self.real)
             prediction = self.model.heads["target"](embedding, torch.ones(BATCH, embedding.shape[2], dtype=torch.bool))
         self.model.criteria["target"](prediction, self.y).backward()
@@ -101,7 +105,7 @@ class Beside(trainer.Watch):
     def copy(self, pipeline: Any) -> Any:
         """A second pipeline, with its optimizer and a batch in memory."""
         model = self.prepared.pipeline().train()
-        model.backbone.to(memory_format=torch.channels_last)
+        model.backbone.to(memory_format=LAYOUT)
         self.optimizer = optimizer(self.prepared.run.optimizer, model)
         clips = self.prepared.clips("train")
         batch = self.prepared.collate([clips[i] for i in range(BATCH)])
@@ -114,20 +118,18 @@ class Beside(trainer.Watch):
 def overhead(folder: Path, network: str, changes: Sequence[str] = ()) -> tuple[dict[str, float], Path]:
     """Seconds of a step of the whole run and of a bare one, interleaved, after the first epoch; the share of waiting
     in these steps; and the run's folder."""
-    run = load(configured(folder, network, changes, precision="bf16", channels_last=True))
-    fit = trainer.fit
+    run = load(configured(folder, network, changes, **QUICKEST))
+    fit = member.fit
 
     def fitted(prepared: Any, *arguments: Any) -> Any:
         Beside.prepared = prepared
         return fit(prepared, *arguments)
 
-    from tympan.runs import train as training
-
-    before, training.fit, watch, trainer.Watch = training.fit, fitted, trainer.Watch, Beside
+    member.fit, watch, trainer.Watch = fitted, trainer.Watch, Beside
     try:
         result = train(run, console=Console(quiet=True))
     finally:
-        training.fit, trainer.Watch = before, watch
+        member.fit, trainer.Watch = fit, watch
     first = FILES // BATCH
     whole, bare, waits = (np.array(seen[first:]) for seen in (Beside.whole, Beside.bare, Beside.waits))
     row = {"ours_s": float(np.median(whole)), "peer_s": float(np.median(bare)),
@@ -224,13 +226,13 @@ def answered(network: str, artifact: Artifact | None = None) -> float:
 
 
 def bare_step(network: str, steps: int = 8) -> float:
-    """Seconds of forward, backward and optimizer of a bare network in bf16, as the allocator then is."""
-    model = timm.create_model(network, in_chans=1, num_classes=1).train().to(memory_format=torch.channels_last)
+    """Seconds of forward, backward and optimizer of a bare network, as the allocator then is."""
+    model = timm.create_model(network, in_chans=1, num_classes=1).train().to(memory_format=LAYOUT)
     optim = torch.optim.AdamW(model.parameters(), fused=True)
     x, y, times = torch.randn(BATCH, 1, 80, 1001), torch.ones(BATCH, 1), []
     for _ in range(steps):
         began = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
             loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x), y)
         loss.backward()
         optim.step()

@@ -128,8 +128,10 @@ class _Peer:
         score = self._node("MatMul", y, self._constant(w["attention.weight"][0]))
         score = self._node("Softmax", self._node("Transpose", score, perm=[1, 0]), axis=1)
         self._node("MatMul", score, y, name="embedding")
-        tell = [[helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in side] for side in (inputs, outputs)]
-        graph = helper.make_graph(self.nodes, "step", *tell, self.weights)
+        asks, tells = (
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in side] for side in (inputs, outputs)
+        )
+        graph = helper.make_graph(self.nodes, "step", asks, tells, self.weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
         onnx.checker.check_model(model)
         options = onnxruntime.SessionOptions()
@@ -151,12 +153,15 @@ class _Peer:
         self.time += 1
         if self.frames == 1:
             at = self.places + first % self.lengths
-            said, new = self.session.run(self.outputs, {**given, "old": self.ring[at]})
+            said, new = self._run({**given, "old": self.ring[at]})
             self.ring[at] = new
             return said
-        said, *new = self.session.run(self.outputs, {**given, **self.state})
+        said, *new = self._run({**given, **self.state})
         self.state = dict(zip(self.states, new, strict=True))
         return said
+
+    def _run(self, given: dict[str, np.ndarray]) -> Any:
+        return self.session.run(self.outputs, given)
 
     def _constant(self, value: np.ndarray) -> str:
         name = f"weight_{len(self.weights)}"

@@ -27,3 +27,10 @@ def device(name: str, field: str = "device") -> "torch.device":
     if not here[name]:
         raise ValueError(f"{field}: this machine has no {name}; it has {', '.join(d for d in here if here[d])}")
     return torch.device(name)
+
+
+def has_bf16(kind: str) -> bool:
+    """Whether a kind of device computes in bfloat16, or else makes it up, which is many times slower than float32."""
+    import torch
+
+    return kind != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()

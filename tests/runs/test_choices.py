@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,11 +132,26 @@ def test_precision_auto_times_three_steps_of_each_and_keeps_the_fastest(
         return step * 100.0 + (spent[order[step]] if end else 0)
 
     monkeypatch.setattr(probe.time, "perf_counter", perf_counter)
+    monkeypatch.setattr(probe, "has_bf16", lambda kind: True)
     console = Console(record=True, file=io.StringIO(), width=300)
     run = run_of(tmp_path, hardware={"precision": "auto"}, **IMAGE)
     hardware = probe.fastest(prepare(run, run.divide()[0]), torch.device("cpu"), console.print)
     assert (hardware.precision, hardware.channels_last) == ("bf16", True)
     assert "fp32 9000 ms, fp32 channels_last 8000 ms, bf16 7000 ms, bf16 channels_last 3000 ms" in console.export_text()
+
+
+def test_precision_auto_does_not_wait_for_bf16_where_the_processor_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("probe", "train"):
+        monkeypatch.setattr(f"tympan.runs.{module}.has_bf16", lambda kind: False)
+    console = Console(record=True, file=io.StringIO(), width=300)
+    train(run_of(tmp_path, hardware={"device": "cpu", "precision": "auto"}, **IMAGE), console=console, dry_run=True)
+    assert re.search(
+        r"fp32 \d+ ms, fp32 channels_last \d+ ms a step; this processor has no bf16", console.export_text()
+    )
+    train(run_of(tmp_path, hardware={"device": "cpu", "precision": "bf16"}, **IMAGE), console=console, dry_run=True)
+    assert "hardware.precision fp32 is many times faster" in console.export_text()
 
 
 def test_what_auto_chose_is_in_run_yaml_and_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from ..device import has_bf16
 from ..frames import Steps, resample_real
 from ..signals import Signal
 from ._past import Hearing
@@ -85,7 +86,7 @@ class _Network(nn.Module):
 def _run(layer: nn.Module, x: Tensor, memory: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Any]:
     """A layer over a sequence; in float32 where half precision is asked of a processor that has none for it."""
     kind = x.device.type
-    if kind != "cpu" or not torch.is_autocast_enabled(kind) or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not torch.is_autocast_enabled(kind) or has_bf16(kind):
         return layer(x, memory)
     with torch.autocast(kind, enabled=False):
         return layer(x.float(), memory and (memory[0].float(), memory[1].float()))

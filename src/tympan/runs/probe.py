@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..device import has_bf16
 from .hardware import Hardware
 from .optimization import optimizer
 from .prepare import Prepared
@@ -17,14 +18,16 @@ def fastest(prepared: Prepared, device: torch.device, say: Callable[[str], None]
     """The run's hardware section with the fastest precision and memory format filled in.
 
     fp32 and bf16 are tried, each with and without channels last, on the first batch of the training part; what the
-    steps did to the weights is thrown away. fp32 is kept unless another choice is at least a tenth faster.
+    steps did to the weights is thrown away. fp32 is kept unless another choice is at least a tenth faster. bf16 is not
+    tried on a processor that has no instructions for it: a step would take minutes.
     """
     clips = prepared.clips("train")
     size = min(prepared.run.training.batch_size, len(clips))
     batch = prepared.collate([clips[i] for i in range(size)])
     arguments = {name: _to(device, value) for name, value in batch.items()}
     seconds: dict[tuple[str, bool], float] = {}
-    for precision in ("fp32", "bf16"):
+    half = has_bf16(device.type)
+    for precision in ("fp32", "bf16") if half else ("fp32",):
         for channels_last in (False, True):
             pipeline = prepared.pipeline().to(device).train()
             if channels_last:
@@ -45,7 +48,7 @@ def fastest(prepared: Prepared, device: torch.device, say: Callable[[str], None]
     best = min(seconds, key=lambda choice: seconds[choice])
     best = best if seconds[best] < 0.9 * plain else ("fp32", False)
     told = ", ".join(f"{p}{' channels_last' * c} {1e3 * s:.0f} ms" for (p, c), s in seconds.items())
-    say(f"precision auto: {told} a step")
+    say(f"precision auto: {told} a step{'' if half else '; this processor has no bf16'}")
     return prepared.run.hardware.model_copy(update={"precision": best[0], "channels_last": best[1]})
 
 

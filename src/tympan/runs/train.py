@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 from .. import memory
 from ..data import cache, storage
 from ..data.split import Parts
-from ..device import device
+from ..device import device, has_bf16
 from . import dry, lock, obtain, probe, ranks
 from . import folder as folders
 from .hardware import Hardware, counted
@@ -96,6 +96,8 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
         raise ValueError("hardware.precision: fp16 does not train on cpu, which `auto` took; one of: fp32, bf16, auto")
     if hardware.precision == "auto":
         hardware = probe.fastest(prepared, chosen, lambda said: console.print(said, highlight=False))
+    if hardware.precision == "bf16" and not has_bf16(chosen.type):
+        console.print("this processor has no bf16 and makes it up: hardware.precision fp32 is many times faster")
     taken = " (auto)" if hardware.device == "auto" else ""
     taken += f", {hardware.num_gpus} processes" if hardware.num_gpus > 1 else ""
     last = ", channels_last" if hardware.channels_last else ""

@@ -34,7 +34,7 @@ def moved(
     """Each clip later by so many samples; what leaves is lost, and what comes is 0."""
     if plain(x):  # slices are copied at the speed of memory
         y, frames = torch.empty_like(x), x.shape[2]
-        for given, made, later in zip(x, y, by.tolist(), strict=True):
+        for given, made, later in zip(x.numpy(), y.numpy(), by.tolist(), strict=True):
             first, last = min(max(later, 0), frames), min(max(frames + later, 0), frames)
             made[:, first:last] = given[:, first - later : last - later]
             made[:, :first] = 0
@@ -56,7 +56,8 @@ def put_back(
     first = torch.where(end == frames, frames - length, begin.minimum(frames - length))
     if plain(y):
         made, there = torch.empty_like(y), torch.zeros_like(real)
-        for given, row, kept, at, count in zip(y, made, there, first.tolist(), length.tolist(), strict=True):
+        each = zip(y.numpy(), made.numpy(), there.numpy(), first.tolist(), length.tolist(), strict=True)
+        for given, row, kept, at, count in each:
             row[:, :at] = 0
             row[:, at : at + count] = given[:, :count]
             row[:, at + count :] = 0

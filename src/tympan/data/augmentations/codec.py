@@ -53,9 +53,13 @@ class Codec(Recorded, Between):
         rates = _RATES[name]
         rate = next((r for r in rates if r >= sample_rate), rates[-1])
         level = self.between(float(uniform[1]))
-        mono = [_coded(soxr.resample(channel, sample_rate, rate), name, rate, level) for channel in x]
-        back = [soxr.resample(channel, rate, sample_rate)[: x.shape[1]] for channel in mono]
+        mono = [_coded(_resampled(channel, sample_rate, rate), name, rate, level) for channel in x]
+        back = [_resampled(channel, rate, sample_rate)[: x.shape[1]] for channel in mono]
         return np.stack([np.pad(channel, (0, x.shape[1] - len(channel))) for channel in back])
+
+
+def _resampled(x: Float[np.ndarray, " samples"], rate: int, new: int) -> Float[np.ndarray, " resampled"]:
+    return x if rate == new else soxr.resample(x, rate, new)  # soxr copies where nothing is to be done
 
 
 def _coded(x: Float[np.ndarray, " samples"], name: str, rate: int, level: float) -> Float[np.ndarray, " samples"]:
