@@ -5,6 +5,7 @@ import gc
 import hashlib
 import io
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from servers.faulty import Faulty, faulty_gcs  # noqa: F401
 from servers.gcs import Gcs, gcs, gcs_server  # noqa: F401
 from tympan.component import AssumptionWarning
 from tympan.data import cache
+from tympan.runs.obtain import obtain
+from tympan.runs.run import Run
 from tympan.runs.train import train
 
 BATCH = 8
@@ -57,11 +60,12 @@ class First(TrainerCallback):
     """Counts what was asked until the first step, and ends the run there."""
 
     def __init__(self, proxy: Faulty) -> None:
-        self.proxy, self.asked, self.memory = proxy, [], 0.0
+        self.proxy, self.asked, self.memory, self.objects = proxy, [], 0.0, 0
 
     def on_step_end(self, *arguments: Any, **named: Any) -> None:
         time.sleep(0.3)  # for what is on its way
         self.asked, self.memory = list(self.proxy.asked), resident()
+        self.objects = tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else 0
         raise Ended
 
 
@@ -77,9 +81,9 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "_known", {})
 
 
-def begun(rows: int, place: tuple[Faulty, str], server: Gcs, folder: Path, **sections: Any) -> First:
-    """What a run on so many training recordings asked until its first step."""
-    proxy, root = place
+def bucket_of(rows: int, place: tuple[Faulty, str], server: Gcs, folder: Path, **sections: Any) -> Run:
+    """A run on a bucket with so many training recordings."""
+    root = place[1]
     bucket = root.removeprefix("gs://")
     server.buckets[bucket] = Endless()
     train_rows = [f"uid-{i:06d},subject-{i // 10:05d},{30 + i % 50},{i // 10 % 2}" for i in range(rows)]
@@ -87,9 +91,14 @@ def begun(rows: int, place: tuple[Faulty, str], server: Gcs, folder: Path, **sec
     server.put(bucket, "train.csv", "\n".join([HEADER, *train_rows]).encode())
     server.put(bucket, "test.csv", "\n".join([HEADER, *test_rows]).encode())
     server.put(bucket, "labels.txt", b"dysarthria\n")
+    return run_of(folder, **{**WORDS, **sections, "data": {**WORDS["data"], "root": root}})
+
+
+def begun(rows: int, place: tuple[Faulty, str], server: Gcs, folder: Path, **sections: Any) -> First:
+    """What a run on so many training recordings asked until its first step."""
+    run, proxy = bucket_of(rows, place, server, folder, **sections), place[0]
     proxy.asked = []
     first = First(proxy)
-    run = run_of(folder, **{**WORDS, **sections, "data": {**WORDS["data"], "root": root}})
     with pytest.raises(Ended):
         train(run, console=Console(quiet=True), callbacks=[first])
     assert not [path for _, path in first.asked if path.partition("?")[0].endswith("/o")]  # a listing
@@ -119,3 +128,32 @@ def test_many_recordings_cost_no_more_than_few(rows, tmp_path, faulty_gcs, gcs_s
     assert len(many.asked) <= MOST
     assert len(many.asked) <= len(few.asked) + 1
     assert many.memory - before < 2500 * rows + 30_000_000  # bytes for each row of the table, and nothing else
+
+
+@pytest.mark.slow
+def test_beyond_its_table_a_run_holds_the_same_for_many_recordings_as_for_few(
+    tmp_path,
+    faulty_gcs,  # noqa: F811
+    gcs_server,  # noqa: F811
+):
+    begun(100, faulty_gcs, gcs_server, tmp_path / "once")  # what is imported and kept once
+    held = {}
+    tracemalloc.start()
+    try:
+        for rows in (1000, 4000):
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            with cache.asked_once():
+                source = obtain(bucket_of(rows, faulty_gcs, gcs_server, tmp_path / f"table-{rows}"))
+                parts = source.divide()
+            gc.collect()
+            alone = tracemalloc.get_traced_memory()[0] - before
+            del source, parts
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            held[rows] = alone, begun(rows, faulty_gcs, gcs_server, tmp_path / f"run-{rows}").objects - before
+    finally:
+        tracemalloc.stop()
+    (few, with_few), (many, with_many) = held.values()
+    assert many > 2 * few
+    assert with_many - with_few < 1.1 * (many - few)

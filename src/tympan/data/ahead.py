@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from . import storage
+from . import Source, storage
 from .batch import Clips
 
 THREADS = 8
@@ -51,9 +51,7 @@ def ahead(clips: Clips, count: int, gate: Gate | None = None) -> Iterator["Clips
         count: 0 where other processes read ahead.
         gate: what nothing behind is fetched before it opens.
     """
-    files = clips.source.files().items() if count or gate else ()
-    remote = np.zeros(len(clips.source), bool)
-    remote[[i for uri, indices in files if storage.elsewhere(uri) for i in indices]] = True
+    remote = _remote(clips.source) if count or gate else np.zeros(len(clips.source), bool)
     if not remote[clips.part].any():
         yield clips
     elif count:
@@ -67,6 +65,13 @@ def ahead(clips: Clips, count: int, gate: Gate | None = None) -> Iterator["Clips
             yield Gated(clips, gate)
         finally:
             gate.open()
+
+
+def _remote(source: Source) -> Bool[np.ndarray, "examples"]:
+    """Whether the sound of each example is in a bucket; their names are let go."""
+    remote = np.zeros(len(source), bool)
+    remote[[i for uri, indices in source.files().items() if storage.elsewhere(uri) for i in indices]] = True
+    return remote
 
 
 class Gated(torch.utils.data.Dataset[dict[str, Any]]):
