@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -131,6 +132,21 @@ def test_other_data_are_scored_with_everything_frozen(clinic, tmp_path):
     assert all(path.read_bytes() == data for path, data in before.items())
     by_table, _ = evaluate_on(str(clinic[1]), str(folder / "test.csv"))
     assert by_table == metrics
+
+
+def test_outputs_are_called_as_one_says(clinic, tmp_path, monkeypatch):
+    folder = another(tmp_path, "new")
+    monkeypatch.chdir(tmp_path)
+    told("embed", clinic[1], "--data", folder, "--dataset", "ward-7")
+    assert pq.read_table(tmp_path / "ward-7" / "embeddings.parquet").num_rows == 6
+    made = told("evaluate", clinic[1], "--data", folder, "--dataset", "ward-7").strip().splitlines()[-1]
+    assert Path(made).parent == clinic[1] / "evaluations" and Path(made).name.startswith("ward-7-")
+    for arguments, says in (
+        (["--data", folder, "--dataset", "../ward"], "ward"),
+        (["--dataset", "ward-7"], "without that, leave it out"),
+    ):
+        refused = CliRunner().invoke(app, ["evaluate", str(clinic[1]), *map(str, arguments)])
+        assert refused.exit_code and says in refused.output + str(refused.exception)
 
 
 def test_baselines_are_left_out_where_the_runs_own_data_are_gone(clinic, tmp_path):
