@@ -86,7 +86,7 @@ class _Network(nn.Module):
 def _run(layer: nn.Module, x: Tensor, memory: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Any]:
     """A layer over a sequence; in float32 where half precision is asked of a processor that has none for it."""
     kind = x.device.type
-    if not torch.is_autocast_enabled(kind) or has_bf16(kind):
+    if has_bf16(kind) or not torch.is_autocast_enabled(kind):
         return layer(x, memory)
     with torch.autocast(kind, enabled=False):
         return layer(x.float(), memory and (memory[0].float(), memory[1].float()))
