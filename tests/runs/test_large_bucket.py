@@ -141,14 +141,15 @@ def test_beyond_its_table_a_run_holds_the_same_for_many_recordings_as_for_few(
     tracemalloc.start()
     try:
         for rows in (1000, 4000):
+            run = bucket_of(rows, faulty_gcs, gcs_server, tmp_path / f"table-{rows}")
             gc.collect()
             before = tracemalloc.get_traced_memory()[0]
             with cache.asked_once():
-                source = obtain(bucket_of(rows, faulty_gcs, gcs_server, tmp_path / f"table-{rows}"))
+                source = obtain(run)
                 parts = source.divide()
             gc.collect()
             alone = tracemalloc.get_traced_memory()[0] - before
-            del source, parts
+            del run, source, parts
             gc.collect()
             before = tracemalloc.get_traced_memory()[0]
             held[rows] = alone, begun(rows, faulty_gcs, gcs_server, tmp_path / f"run-{rows}").objects - before

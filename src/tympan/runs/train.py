@@ -97,7 +97,8 @@ def _decided(run: Run, parts: Parts, chosen: torch.device, console: Console) -> 
     if hardware.precision == "auto":
         hardware = probe.fastest(prepared, chosen, lambda said: console.print(said, highlight=False))
     if hardware.precision == "bf16" and not has_bf16(chosen.type):
-        console.print("this processor has no bf16 and makes it up: hardware.precision fp32 is many times faster")
+        told = "this processor has no bf16 and makes it up: hardware.precision fp32 is many times faster"
+        console.print(told, highlight=False)
     taken = " (auto)" if hardware.device == "auto" else ""
     taken += f", {hardware.num_gpus} processes" if hardware.num_gpus > 1 else ""
     last = ", channels_last" if hardware.channels_last else ""
