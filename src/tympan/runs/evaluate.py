@@ -68,14 +68,15 @@ class Evaluation:
             self.strata.setdefault(column, {}).update(own)
 
     def only(self, corpus: str) -> "Evaluation":
-        """The figures of one corpus."""
+        """The figures and answers of one corpus."""
         ids = {id for id, own in self.corpora.items() if own == corpus}
         return Evaluation(
             {
                 who: {key: own.only(dict.fromkeys(own.outputs, ids)) for key, own in figures.items()}
                 for who, figures in self.accumulators.items()
             },
-            units=self.units,
+            [one for one in self.predictions if one.id in ids],
+            self.units,
             permuted={key: {o: own.only(ids) for o, own in of.items()} for key, of in self.permuted.items()},
         )
 

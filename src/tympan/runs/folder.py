@@ -17,6 +17,7 @@ from rich.console import Console
 from ..data import storage
 from ..data.split import Parts
 from ..data.upload import Sent, send
+from .ensemble import PROBABLE
 from .mirror import prune
 from .obtain import told as obtained
 from .resolved import dump
@@ -126,6 +127,8 @@ def notes(run: Run, splits: Sequence[Parts], member: str = "") -> list[str]:
     said += [f"{told.removesuffix('.')}." for told in obtained(run)]
     if run.seeds and not member:
         said.append(f"Figures are means over the seeds {', '.join(map(str, run.seeds))}.")
+        if len(run.seeds) > 1 and any(output.target.space in PROBABLE for output in run.outputs.values()):
+            said.append("The reference `ensemble` is the mean of these trainings' logits; no artifact holds it.")
     return said
 
 

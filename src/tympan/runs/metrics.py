@@ -15,6 +15,7 @@ from ..objectives.accumulate import scores
 from ..objectives.paired import differences, skills
 from ..objectives.resample import OVERALL, draw, mean
 from .decided import Decisions
+from .ensemble import together
 from .evaluate import Evaluation
 from .said import table
 from .shuffled import p_value
@@ -51,7 +52,7 @@ def pool(members: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, list[Eval
 
 
 def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> Figures:
-    """The figures of one part; the mean over repeats with other seeds, if any."""
+    """The figures of one part; the mean over repeats with other seeds, if any, and of these what they say together."""
     found: Figures = {}
     for key in repeats[0].accumulators["model"]:
         several = len({name for name, _ in repeats[0].accumulators["model"]}) > 1
@@ -64,6 +65,8 @@ def summarise(repeats: Sequence[Evaluation], resamples: int = 2000) -> Figures:
             for who, own in repeats[0].accumulators.items()
             if key in own
         }
+        if joint := together(repeats, key):
+            there["reference/ensemble"] = [joint]
         drawn = {who: draw(own, resamples, 0) for who, own in there.items()}
         for who, own in there.items():
             for output, score in scores(own, resamples, drawn=drawn[who]).items():
