@@ -34,17 +34,18 @@ def uniform(key: Int[Tensor, "batch 2"], seed: int, name: str, n: int) -> Float[
     """`n` float32 numbers in [0, 1) for each (epoch, index) of `key`; batch mates and the device do not matter."""
     key = key.to(torch.int64)
     if key.device.type == "cpu":  # numpy begins each of so many small steps sooner
-        return torch.from_numpy(_numbers(key.numpy(), seed, name, n))
+        return torch.from_numpy(numbers(key.numpy(), seed, name, n))
     h = _hash(key, seed, name, torch.arange(n, device=key.device))
     return _shift(h, 40).to(torch.float32) / (1 << 24)
 
 
 def uniform_numpy(epoch: int, index: int, seed: int, name: str, n: int = 1) -> Float[np.ndarray, "{n}"]:
     """The same numbers for one (epoch, index), without torch."""
-    return _numbers(np.array([[epoch, index]], np.int64), seed, name, n)[0]
+    return numbers(np.array([[epoch, index]], np.int64), seed, name, n)[0]
 
 
-def _numbers(key: Int[np.ndarray, "batch 2"], seed: int, name: str, n: int) -> Float[np.ndarray, "batch {n}"]:
+def numbers(key: Int[np.ndarray, "batch 2"], seed: int, name: str, n: int) -> Float[np.ndarray, "batch {n}"]:
+    """What `uniform` draws, without torch."""
     with np.errstate(over="ignore"):
         h = _hash(key, seed, name, np.arange(n))
     return _shift(h, 40).astype(np.float32) / np.float32(1 << 24)

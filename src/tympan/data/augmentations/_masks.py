@@ -1,22 +1,27 @@
 """What hides rectangles of features, as SpecAugment's masks do: where they lie, and what is put there."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...memory import plain
 from ...signals import Signal
+from ..draw import numbers, uniform
 from . import Augmentation, On
-from ._places import lengths
+from ._places import sounding
 
 MOST = 8
 """The most masks of one augmentation."""
 
-Spans = Int[Tensor, "batch #holes 2"]
-"""Where each hole of each clip begins and ends; one that ends where it begins hides nothing."""
+Numbers = Any
+"""Numpy's array in the processor's memory, where it begins each of many small steps sooner; elsewhere a tensor."""
+Holes = tuple[Numbers, Numbers, Numbers, Numbers]
+"""Of each hole of each clip the first channel and the one after the last, and the same of frames: `(batch, holes)`,
+whole numbers as float32. One that ends where it begins hides nothing."""
 
 
 class Mask(Augmentation):
@@ -25,17 +30,20 @@ class Mask(Augmentation):
     on: ClassVar[On] = "features"
 
     @abstractmethod
-    def holes(
-        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
-    ) -> tuple[Spans, Spans]:
-        """The channels of each hole, of `channels` that there are, and its frames, of those that are real.
+    def holes(self, real: Numbers, uniform: Numbers, channels: int, signal: Signal) -> Holes:
+        """Where the holes of each clip lie.
+
+        Args:
+            real: `(batch, frames)`, which frames are no padding.
+            uniform: `(batch, draws)`, float32 numbers in [0, 1).
+            channels: how many there are, in one channel of sound.
 
         Raises:
             ValueError: a hole is too high for so few channels.
         """
 
-    def fill(self, x: Tensor, real: Tensor, signal: Signal) -> Float[Tensor, " batch"]:
-        """What is put into the holes of each clip."""
+    def fill(self, x: Numbers, real: Numbers, signal: Signal) -> Numbers:
+        """What is put into the holes: one number, or `(batch, 1, 1)`."""
         return mean(x, real, signal)
 
     def change(
@@ -45,7 +53,9 @@ class Mask(Augmentation):
         uniform: Float[Tensor, "batch draws"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        return self._covered(x, real, uniform, signal, torch.ones_like(uniform[:, 0], dtype=torch.bool), False), real
+        if plain(x):
+            return self._written(x.clone(), real, uniform.numpy(), signal, np.ones(len(x), bool)), real
+        return self._covered(x, real, uniform, signal, torch.ones(len(x), dtype=torch.bool, device=x.device)), real
 
     def __call__(
         self,
@@ -56,53 +66,70 @@ class Mask(Augmentation):
         signal: Signal,
         ours: bool = False,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        chosen, uniform = self.drawn(key.to(x.device), seed)
-        return self._covered(x, real, uniform, signal, chosen, ours), real
+        if plain(x):
+            u = numbers(key.numpy(), seed, self.type, 1 + self.draws)
+            return self._written(x if ours else x.clone(), real, u[:, 1:], signal, u[:, 0] < self.p), real
+        u = uniform(key.to(x.device), seed, self.type, 1 + self.draws)
+        return self._covered(x, real, u[:, 1:], signal, u[:, 0] < self.p), real
 
-    def _covered(
-        self, x: Tensor, real: Tensor, uniform: Tensor, signal: Signal, chosen: Bool[Tensor, " batch"], ours: bool
-    ) -> Tensor:
+    def _written(self, x: Tensor, real: Tensor, uniform: np.ndarray, signal: Signal, chosen: np.ndarray) -> Tensor:
+        """Into `x` itself: slices are written at the speed of memory."""
+        y, there, channels = x.numpy(), real.numpy(), x.shape[1] // signal.planes
+        fill = each(self.fill(y, there, signal), len(y))
+        holes = [places.astype(int).tolist() for places in self.holes(there, uniform, channels, signal)]
+        cells = y.reshape(len(y), signal.planes, channels, -1)
+        for row, value, changed, *own in zip(cells, fill, chosen.tolist(), *holes, strict=True):
+            for lowest, above, first, end in zip(*own, strict=True) if changed else ():
+                row[:, lowest:above, first:end] = value
+        return x
+
+    def _covered(self, x: Tensor, real: Tensor, uniform: Tensor, signal: Signal, chosen: Tensor) -> Tensor:
         channels = x.shape[1] // signal.planes
-        high, along = torch.broadcast_tensors(*self.holes(real, uniform, channels, signal))
-        along = torch.where(chosen[:, None, None], along, 0)
-        fill = self.fill(x, real, signal)
-        if plain(x):  # slices are written at the speed of memory
-            y = x if ours else x.clone()
-            cells = y.numpy().reshape(len(y), signal.planes, channels, -1)
-            for row, bands, stretches, value in zip(cells, high.tolist(), along.tolist(), fill.tolist(), strict=True):
-                for (lowest, above), (first, end) in zip(bands, stretches, strict=True):
-                    row[:, lowest:above, first:end] = value
-            return y
-        there = torch.bmm(_within(high, channels).mT, _within(along, x.shape[2])) > 0
-        return torch.where(there.repeat(1, signal.planes, 1), fill[:, None, None], x)
+        lowest, above, first, end = self.holes(real, uniform, channels, signal)
+        along = _within(first, torch.where(chosen[:, None], end, first), x.shape[2])
+        there = torch.bmm(_within(lowest, above, channels).mT, along) > 0
+        return torch.where(there.repeat(1, signal.planes, 1), self.fill(x, real, signal), x)
 
 
-def _within(spans: Spans, places: int) -> Float[Tensor, "batch holes {places}"]:
-    place = torch.arange(places, device=spans.device)
-    return ((place >= spans[:, :, :1]) & (place < spans[:, :, 1:])).float()
+def _within(
+    first: Float[Tensor, "batch holes"], end: Float[Tensor, "batch holes"], places: int
+) -> Float[Tensor, "batch holes {places}"]:
+    place = torch.arange(places, device=first.device)
+    return ((place >= first[:, :, None]) & (place < end[:, :, None])).float()
 
 
-def masked(
-    uniform: Float[Tensor, "batch draws"],
-    masks: int,
-    widest: int,
-    first: Int[Tensor, "batch 1"],
-    length: Int[Tensor, "batch 1"],
-) -> Int[Tensor, "batch {masks} 2"]:
+def real_places(real: Numbers) -> tuple[Numbers, Numbers]:
+    """The first real place of each clip, and how many are real: `(batch, 1)` each, as float32."""
+    if isinstance(real, Tensor):
+        begin, end = sounding(real).float().unbind(1)
+        return begin[:, None], (end - begin)[:, None]
+    first, length = np.zeros((2, len(real), 1), np.float32)
+    if real.all():  # most batches hold no padding, which is seen at once
+        length[:] = real.shape[1]
+    else:
+        first[:, 0], length[:, 0] = real.argmax(1), [np.count_nonzero(row) for row in real]
+    return first, length
+
+
+def masked(uniform: Numbers, masks: int, widest: int, first: Numbers, length: Numbers) -> tuple[Numbers, Numbers]:
     """Where each clip's masks begin and end, among `length` places from `first` on.
 
     Widths are even from 1 to `widest` or half the length, starts among those that fit.
     """
-    width, start = uniform[:, : 2 * masks].chunk(2, 1)
-    width = 1 + (width * (length // 2).clamp(1, widest)).long()
-    start = first + (start * (length - width + 1)).long()
-    return torch.stack([start, start + width], 2)
+    width = 1 + uniform[:, :masks] * (length // 2).clip(1, widest) // 1
+    start = first + uniform[:, masks : 2 * masks] * (length - width + 1) // 1
+    return start, start + width
 
 
-def mean(
-    x: Float[Tensor, "batch channels frames"], real: Bool[Tensor, "batch frames"], signal: Signal
-) -> Float[Tensor, " batch"]:
-    """What the signal says is the mean of its values; else that of each clip's real cells. Padding is 0."""
+def mean(x: Numbers, real: Numbers, signal: Signal) -> Numbers:
+    """What the signal says is the mean of its values; else that of each clip's real cells, `(batch, 1, 1)`. Padding is
+    0."""
     if signal.mean is not None:
-        return x.new_full((len(x),), signal.mean)
-    return x.sum((1, 2)) / (lengths(real).clamp(min=1) * x.shape[1])
+        return signal.mean
+    count = real_places(real)[1].clip(1, None) * x.shape[1]
+    return (x.sum((1, 2)) / count[:, 0])[:, None, None]
+
+
+def each(value: Numbers, clips: int) -> list[float]:
+    """One number for each of so many clips, of what `mean` returned."""
+    return [value] * clips if isinstance(value, float) else value.flatten().tolist()

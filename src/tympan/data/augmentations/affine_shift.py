@@ -10,7 +10,7 @@ from torch import Tensor
 from ...memory import plain
 from ...signals import Signal
 from . import Augmentation, On
-from ._masks import mean
+from ._masks import each, mean
 
 
 class AffineShift(Augmentation):
@@ -46,7 +46,7 @@ class AffineShift(Augmentation):
         if plain(x):  # slices are copied at the speed of memory
             y = torch.empty_like(x)
             given, made = (z.unflatten(1, (signal.planes, channels)) for z in (x, y))
-            for sound, picture, by, value in zip(given, made, up[:, 0].tolist(), fill.tolist(), strict=True):
+            for sound, picture, by, value in zip(given, made, up[:, 0].tolist(), each(fill, len(x)), strict=True):
                 low, high = max(by, 0), channels + min(by, 0)
                 picture[:, low:high] = sound[:, low - by : high - by]
                 picture[:, :low].fill_(value)
@@ -57,4 +57,4 @@ class AffineShift(Augmentation):
         planes = torch.arange(signal.planes, device=x.device).repeat_interleave(channels) * channels
         at = at.clamp(0, channels - 1).repeat(1, signal.planes) + planes
         y = x.gather(1, at[:, :, None].expand_as(x))
-        return torch.where(there, y, fill[:, None, None]) * real[:, None], real
+        return torch.where(there, y, fill) * real[:, None], real

@@ -2,14 +2,13 @@
 
 from typing import ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...signals import Signal
-from ._masks import Mask, Spans
-from ._places import begins, lengths
+from ._masks import Holes, Mask, Numbers, real_places
 
 _MOST = 32
 
@@ -38,20 +37,17 @@ class CoarseDropout(Mask):
             raise ValueError(f"coarse_dropout.fewest is {self.fewest}, above most, {self.most}; exchange them")
         return self
 
-    def holes(
-        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
-    ) -> tuple[Spans, Spans]:
+    def holes(self, real: Numbers, uniform: Numbers, channels: int, signal: Signal) -> Holes:
         if self.height > channels // 2:
             raise ValueError(
                 f"augmentation coarse_dropout: height {self.height} is more than half of the features' {channels} "
                 f"channels; set it to at most {channels // 2}"
             )
         width = max(round(self.width * real.shape[1] / signal.duration), 1)
-        holes = self.fewest + (uniform[:, :1] * (self.most - self.fewest + 1)).long()
-        across, up = uniform[:, 1 : 1 + 2 * self.most].chunk(2, 1)
-        length = lengths(real)[:, None]
-        first = begins(real)[:, None] + (across * (length - width + 1).clamp(min=1)).long()
-        there = torch.arange(self.most, device=real.device) < holes
-        end = torch.where(there, first + length.clamp(max=width), first)
-        lowest = (up * (channels - self.height + 1)).long()
-        return torch.stack([lowest, lowest + self.height], 2), torch.stack([first, end], 2)
+        holes = self.fewest + uniform[:, :1] * (self.most - self.fewest + 1) // 1
+        across, up = uniform[:, 1 : 1 + self.most], uniform[:, 1 + self.most : 1 + 2 * self.most]
+        begin, length = real_places(real)
+        first = begin + across * (length - width + 1).clip(1, None) // 1
+        number = torch.arange(self.most, device=real.device) if isinstance(real, Tensor) else np.arange(self.most)
+        lowest = up * (channels - self.height + 1) // 1
+        return lowest, lowest + self.height, first, first + length.clip(0, width) * (number < holes)

@@ -2,14 +2,11 @@
 
 from typing import ClassVar
 
-from jaxtyping import Bool, Float
 from pydantic import Field
-from torch import Tensor
 
 from ...signals import Signal
 from . import On
-from ._masks import Mask, Spans, masked
-from ._places import begins, lengths
+from ._masks import Holes, Mask, Numbers, masked, real_places
 
 
 class CutOut(Mask):
@@ -24,12 +21,10 @@ class CutOut(Mask):
     max_width: float = Field(default=0.5, gt=0)
     """The longest stretch, in seconds."""
 
-    def holes(
-        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
-    ) -> tuple[Spans, Spans]:
+    def holes(self, real: Numbers, uniform: Numbers, channels: int, signal: Signal) -> Holes:
         widest = max(round(self.max_width * real.shape[1] / signal.duration), 1)
-        along = masked(uniform, 1, widest, begins(real)[:, None], lengths(real)[:, None])
-        return along.new_tensor([0, channels]).expand(len(real), 1, 2), along
+        first, end = masked(uniform, 1, widest, *real_places(real))
+        return 0 * first, 0 * first + channels, first, end
 
-    def fill(self, x: Tensor, real: Tensor, signal: Signal) -> Float[Tensor, " batch"]:
-        return x.new_zeros(len(x))
+    def fill(self, x: Numbers, real: Numbers, signal: Signal) -> Numbers:
+        return 0.0

@@ -2,14 +2,10 @@
 
 from typing import ClassVar
 
-import torch
-from jaxtyping import Bool, Float
 from pydantic import Field
-from torch import Tensor
 
 from ...signals import Signal
-from ._masks import MOST, Mask, Spans, masked
-from ._places import sounding
+from ._masks import MOST, Holes, Mask, Numbers, masked, real_places
 
 
 class FrequencyMask(Mask):
@@ -26,13 +22,12 @@ class FrequencyMask(Mask):
     masks: int = Field(default=1, ge=1, le=MOST)
     """How many bands are hidden; they may overlap."""
 
-    def holes(
-        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
-    ) -> tuple[Spans, Spans]:
+    def holes(self, real: Numbers, uniform: Numbers, channels: int, signal: Signal) -> Holes:
         if self.max_width > channels // 2:
             raise ValueError(
                 f"augmentation frequency_mask: max_width {self.max_width} is more than half of the features' "
                 f"{channels} channels; set it to at most {channels // 2}"
             )
-        every = torch.full((len(real), 1), channels, device=real.device)
-        return masked(uniform, self.masks, self.max_width, torch.zeros_like(every), every), sounding(real)[:, None]
+        first, length = real_places(real)
+        lowest, above = masked(uniform, self.masks, self.max_width, 0 * first, 0 * first + channels)
+        return lowest, above, 0 * lowest + first, 0 * lowest + first + length

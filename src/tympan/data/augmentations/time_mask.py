@@ -2,13 +2,10 @@
 
 from typing import ClassVar
 
-from jaxtyping import Bool, Float
 from pydantic import Field
-from torch import Tensor
 
 from ...signals import Signal
-from ._masks import MOST, Mask, Spans, masked
-from ._places import begins, lengths
+from ._masks import MOST, Holes, Mask, Numbers, masked, real_places
 
 
 class TimeMask(Mask):
@@ -25,9 +22,7 @@ class TimeMask(Mask):
     masks: int = Field(default=1, ge=1, le=MOST)
     """How many stretches are hidden; they may overlap."""
 
-    def holes(
-        self, real: Bool[Tensor, "batch frames"], uniform: Float[Tensor, "batch draws"], channels: int, signal: Signal
-    ) -> tuple[Spans, Spans]:
+    def holes(self, real: Numbers, uniform: Numbers, channels: int, signal: Signal) -> Holes:
         widest = max(round(self.max_width * real.shape[1] / signal.duration), 1)
-        along = masked(uniform, self.masks, widest, begins(real)[:, None], lengths(real)[:, None])
-        return along.new_tensor([0, channels]).expand(len(real), 1, 2), along
+        first, end = masked(uniform, self.masks, widest, *real_places(real))
+        return 0 * first, 0 * first + channels, first, end
