@@ -1,5 +1,6 @@
 """Every test runs with the shapes in annotations checked, and with its own cache folder."""
 
+import gc
 import os
 import pkgutil
 from collections.abc import Iterator
@@ -35,6 +36,13 @@ def _no_ink(request: pytest.FixtureRequest) -> Iterator[None]:
         drawing = "matplotlib.backends.backend_svg.FigureCanvasSVG.print_svg"
         patch.setattr(drawing, lambda self, out, **options: out.write("<svg ></svg>"))
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_garbage() -> None:
+    """What is imported is not looked through for garbage again: every training asks for that, a quarter of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
