@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Space = Literal["real", "binary", "class", "shape"]
 """What numbers a target has: real quantities, yes or no for each label, one class of several, or radii of an outline.
 """
+PROBABLE: tuple[Space, ...] = ("binary", "class")
+"""The spaces of targets whose answers are probabilities."""
 
 RATES = ("native", "features", "audio")
 """The rates that a configuration may name, and a run replaces by their hertz."""

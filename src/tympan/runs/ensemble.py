@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ..objectives import PROBABLE
 from ..objectives.accumulate import Accumulator
 from ..objectives.decision import logits, sigmoid
 from .evaluate import Evaluation
 from .said import Said
 
-PROBABLE = ("binary", "class")
-"""The spaces of targets whose answers are probabilities."""
 _LEAST = 1e-12
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from ..data import storage
 from ..data.split import Parts
 from ..data.upload import Sent, send
-from .ensemble import PROBABLE
+from ..objectives import PROBABLE
 from .mirror import prune
 from .obtain import told as obtained
 from .resolved import dump

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from timm.models import group_parameters
 from torch import nn
 from torch.distributed.tensor import DTensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -64,6 +63,8 @@ def _layers(model: nn.Module, decay: float) -> list[tuple[float, list[nn.Paramet
     network = getattr(backbone, "network", None)
     numbers: dict[int, int] = {}
     if network is not None and hasattr(network, "group_matcher"):
+        from timm.models import group_parameters  # it takes a second, and brings Weights & Biases with it
+
         by_layer: Any = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
         numbers = {id(p): int(by_layer[name]) for name, p in network.named_parameters() if name in by_layer}
     else:
