@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..data import Values
+from ..objectives import PROBABLE
 from .run import Run
 
 
@@ -25,7 +26,7 @@ def shares(run: Run, train: Sequence[int], values: Sequence[Values]) -> Float[np
 
 def _classes(run: Run, values: Sequence[Values]) -> list[list[float]]:
     """For each label the class of each recording, NaN where it is unknown."""
-    targets = [o.target for o in run.outputs.values() if o.target.space in ("binary", "class")]
+    targets = [o.target for o in run.outputs.values() if o.target.space in PROBABLE]
     rows = [[target.encode(v)[:, 0].tolist() for v in values] for target in targets]
     return [list(label) for own in rows for label in zip(*own, strict=True)]
 

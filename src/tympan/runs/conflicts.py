@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..component import did_you_mean
 from ..feedback import check_past
-from ..objectives import Loss, Metric, Target
+from ..objectives import PROBABLE, Loss, Metric, Target
 from ..output import PARTS, Output
 from .monitor import monitored
 
@@ -127,7 +127,7 @@ def _balanced(run: Run) -> Iterator[Conflict]:
     if run.data.corpora:
         yield "training.balance", "the batches of a mixture are drawn by data.sampling_weights; leave balance out"
     targets = {} if _undecided(run) else run.outputs
-    if by != "group" and not any(o.target.space in ("binary", "class") for o in targets.values()):
+    if by != "group" and not any(o.target.space in PROBABLE for o in targets.values()):
         yield "training.balance", f"{by} needs a target with labels (binary, categorical); take group, or none"
     if by != "group" and any(o.target.rate for o in targets.values()):
         yield "training.balance", f"{by} is of labels of whole recordings, and a target has a rate; take group, or none"

@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 
 from ..data import Example
 from ..features import Feature
-from ..objectives import Target
+from ..objectives import PROBABLE, Target
 from ..serving.artifact import Artifact
 from ..signals import Signal
 from .baselines import Statistics, logistic
@@ -42,7 +42,7 @@ class Controls:
         self.targets = {
             name: output.target
             for name, output in prepared.run.outputs.items()
-            if output.target.space in ("binary", "class") and output.target.rate is None
+            if output.target.space in PROBABLE and output.target.rate is None
         }
         self.models: dict[str, dict[str, Callable[[Facts], dict[str, np.ndarray]]]] = {}
 

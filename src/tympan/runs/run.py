@@ -13,7 +13,7 @@ from ..data.split import Parts, Split, folds, split
 from ..features import Feature
 from ..head import Head
 from ..models import Model
-from ..objectives import RATES, Loss, Target
+from ..objectives import PROBABLE, RATES, Loss, Target
 from ..output import Metrics, Output
 from .conflicts import conflicts
 from .hardware import Hardware
@@ -140,7 +140,7 @@ class Run(Section):
     @property
     def clinical(self) -> bool:
         """Whether it tells labels or classes of people."""
-        return self.data.of_people and any(o.target.space in ("binary", "class") for o in self.outputs.values())
+        return self.data.of_people and any(o.target.space in PROBABLE for o in self.outputs.values())
 
     @property
     def elsewhere(self) -> list[str]:
