@@ -159,7 +159,7 @@ def test_an_outline_is_judged_in_the_pose_that_fits_best():
         max((np.minimum(p, truth) ** 2).sum() / (np.maximum(p, truth) ** 2).sum() for p in every)
     )
     disc = np.full(16, 1 / np.sqrt(np.pi))
-    assert Metric.find("radial_error")().row(1.1 * disc[None], disc) == pytest.approx((10 / np.sqrt(np.pi),))
+    assert Metric.find("radial_error")().row(1.1 * disc[None], disc) == pytest.approx((10 / np.sqrt(np.pi), 1.0))
 
 
 few = settings(max_examples=60, deadline=None)

@@ -14,7 +14,7 @@ OVERALL = "overall"
 """The name of the mean over outputs."""
 MIN_GROUPS = 8
 """Below so many groups an interval would look more certain than it is, and none is given."""
-_AT_ONCE = 1 << 22  # numbers in memory
+_AT_ONCE = 1 << 20  # numbers, of which a metric may hold some times as many
 
 
 def draw(repeats: "Sequence[Accumulator]", resamples: int, seed: int) -> dict[str, Float[np.ndarray, "resamples"]]:
@@ -134,7 +134,9 @@ def _pooled(
     found = np.full((resamples, len(outputs) * len(repeats)), np.nan)
     for k, (_, groups, rows) in enumerate(repeat.rows(name) for name in outputs for repeat in repeats):
         place = np.array([number[g] for g in groups], np.int64)
-        at_once = max(_AT_ONCE // max(len(place), 1), 1)
+        if not len(rows):
+            continue
+        at_once = max(_AT_ONCE // len(place), 1)
         for first in range(0, resamples, at_once):
             found[first : first + at_once, k] = metric.drawn(rows, counts[first : first + at_once, place])
     return found.reshape(resamples, len(outputs), len(repeats))

@@ -28,12 +28,3 @@ def one_vs_rest(
     classes = [1] if scores.shape[1] == 1 else range(scores.shape[1])
     own = [figures((truth == c).astype(float), p, weights) for c, p in zip(classes, scores.T, strict=True)]
     return np.where(counts[:, broken].any(1), np.nan, mean(np.stack(own, 1)))
-
-
-def sums_drawn(
-    rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
-) -> Float[np.ndarray, "draws columns"]:
-    """The sums of rows in every draw; NaN where a broken one is drawn."""
-    broken = np.isnan(rows).any(1)
-    sums = counts[:, ~broken].astype(float) @ rows[~broken]
-    return np.where(np.any(counts[:, broken], axis=1, keepdims=True), np.nan, sums)

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from ..drawn import Array
+
 
 def moments(prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
     """One recording's count, means of both, and sums of squared and of multiplied deviations from them."""
@@ -13,12 +15,25 @@ def moments(prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "
     return float(len(x)), *map(float, (*means, dx @ dx, dy @ dy, dx @ dy))
 
 
-def pooled(rows: Float[np.ndarray, "recordings 6"]) -> tuple[float, float, float, float]:
-    """Over all frames of all recordings: the sums of squared deviations of the prediction and of the truth, the sum of
-    their products, and the number of frames times the squared difference of the means."""
+def pooled(
+    rows: Float[np.ndarray, "recordings 6"], counts: Float[np.ndarray, "draws recordings"]
+) -> tuple[Array, Array, Array, Array]:
+    """Over all frames of each draw: the sums of squared deviations of the prediction and of the truth, the sum of their
+    products, and the number of frames times the squared difference of the means."""
     n, x, y, xx, yy, xy = rows.T
-    apart = (n @ (x - y)) ** 2 / n.sum()
+    frames = counts * n
+    apart = (frames @ (x - y)) ** 2 / frames.sum(1)
     # Parallel covariance (Chan, Golub & LeVeque 1983): within recordings, and between their means.
-    x, y = x - x[0], y - y[0]
-    dx, dy = x - (n @ x) / n.sum(), y - (n @ y) / n.sum()
-    return xx.sum() + n @ dx**2, yy.sum() + n @ dy**2, xy.sum() + (n * dx) @ dy, apart
+    dx, dy = deviations(x, frames), deviations(y, frames)
+    within = (counts @ own for own in (xx, yy, xy))
+    between = ((frames * of).sum(1) for of in (dx**2, dy**2, dx * dy))
+    return *(a + b for a, b in zip(within, between, strict=True)), apart
+
+
+def deviations(
+    values: Float[np.ndarray, "recordings"], weights: Float[np.ndarray, "draws recordings"]
+) -> Float[np.ndarray, "draws recordings"]:
+    """How far values lie from the weighted mean of each draw; exactly 0 where all that count are equal."""
+    first = values[(weights > 0).argmax(1)]
+    away = values - first[:, None]
+    return away - ((weights * away).sum(1) / weights.sum(1))[:, None]

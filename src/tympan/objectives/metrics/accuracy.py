@@ -1,13 +1,13 @@
 """The part of the answers that is right."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from .. import Metric
-from ._classes import answers, sums_drawn
+from ._classes import answers
+from ._draws import Quotient
 
 
-class Accuracy(Metric):
+class Accuracy(Quotient):
     """The part of the known frames of all recordings whose class, or label at a threshold of 0.5, is right."""
 
     spaces = frozenset({"binary", "class"})
@@ -19,14 +19,3 @@ class Accuracy(Metric):
         answer = answers(prediction)
         right = np.where(np.isnan(answer), np.nan, answer == truth)
         return float(right.sum()), float(len(truth))
-
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        right, n = rows.sum(0)
-        return float(right / n)
-
-    def drawn(
-        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
-    ) -> Float[np.ndarray, "draws"]:
-        right, n = sums_drawn(rows, counts).T
-        with np.errstate(invalid="ignore"):
-            return right / n

@@ -1,7 +1,7 @@
 """Median absolute error of the pitch."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .. import Metric
 from ._cents import cents
@@ -22,9 +22,19 @@ class CentsError(Metric):
         return (float(np.median(away)) if len(away) else float("nan"),)
 
     def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        known = rows[~np.isnan(rows[:, 0]), 0]
-        middle = float(np.median(known)) if len(known) else float("nan")
-        return middle if np.isfinite(middle) else float("nan")
+        return float(self.drawn(rows, np.ones((1, len(rows)), np.int64))[0])
+
+    def drawn(
+        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
+    ) -> Float[np.ndarray, "draws"]:
+        known = np.flatnonzero(~np.isnan(rows[:, 0]))
+        order = known[rows[known, 0].argsort()]
+        below = counts[:, order].cumsum(1)
+        n = counts[:, order].sum(1, keepdims=True)
+        values = np.append(rows[order, 0], np.inf)  # of nothing
+        lower, upper = ((below <= middle).sum(1) for middle in ((n - 1) // 2, n // 2))
+        middle = (values[lower] + values[upper]) / 2
+        return np.where(np.isfinite(middle), middle, np.nan)
 
     def unit(self, unit: str) -> str:
         return "cents"

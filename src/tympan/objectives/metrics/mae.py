@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
-from .. import Metric
+from ._draws import Quotient
 
 
-class MAE(Metric):
+class MAE(Quotient):
     """Mean absolute error over all known frames of all recordings."""
 
     spaces = frozenset({"real"})
@@ -14,10 +14,6 @@ class MAE(Metric):
 
     def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
         return float(np.abs(prediction[0] - truth).sum()), float(len(truth))
-
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        total, n = rows.sum(0)
-        return float(total / n)
 
     def unit(self, unit: str) -> str:
         return unit

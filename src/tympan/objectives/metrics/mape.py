@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
-from .. import Metric
+from ._draws import Quotient
 
 
-class MAPE(Metric):
+class MAPE(Quotient):
     """Mean absolute percentage error over all known frames of all recordings; a truth of 0 is left out."""
 
     spaces = frozenset({"real"})
@@ -14,11 +14,7 @@ class MAPE(Metric):
 
     def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
         there = truth != 0
-        return float(np.abs(prediction[0, there] / truth[there] - 1).sum()), float(there.sum())
-
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        total, n = rows.sum(0)
-        return float(100 * total / n) if n else float("nan")
+        return float(100 * np.abs(prediction[0, there] / truth[there] - 1).sum()), float(there.sum())
 
     def unit(self, unit: str) -> str:
         return "%"

@@ -3,11 +3,12 @@
 import numpy as np
 from jaxtyping import Float
 
-from .. import Metric
+from ..drawn import Array
+from ._draws import Counts, OfDraws, Rows
 from ._moments import moments, pooled
 
 
-class Pearson(Metric):
+class Pearson(OfDraws):
     """Pearson's correlation over all known frames of all recordings; undefined where either never varies."""
 
     spaces = frozenset({"real"})
@@ -16,8 +17,6 @@ class Pearson(Metric):
     def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
         return moments(prediction, truth)
 
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        xx, yy, xy, _ = pooled(rows)
-        if not (xx > 0 and yy > 0):
-            return float("nan")
-        return float(np.clip(xy / np.sqrt(xx) / np.sqrt(yy), -1, 1))
+    def of_draws(self, rows: Rows, counts: Counts) -> Array:
+        xx, yy, xy, _ = pooled(rows, counts)
+        return np.where((xx > 0) & (yy > 0), np.clip(xy / np.sqrt(xx) / np.sqrt(yy), -1, 1), np.nan)

@@ -3,10 +3,12 @@
 import numpy as np
 from jaxtyping import Float
 
-from .. import Metric
+from ..drawn import Array
+from ._draws import Counts, OfDraws, Rows
+from ._moments import deviations
 
 
-class R2(Metric):
+class R2(OfDraws):
     """1 - (squared error) / (squared deviation of the truth from its mean), over all known frames of all recordings.
 
     Undefined for one value, and for a truth that never varies.
@@ -21,9 +23,8 @@ class R2(Metric):
         error = ((prediction[0] - truth) ** 2).sum()
         return float(len(y)), float(truth[0] + y.mean()), float(((y - y.mean()) ** 2).sum()), float(error)
 
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
+    def of_draws(self, rows: Rows, counts: Counts) -> Array:
         n, mean, within, error = rows.T
-        shift = mean - mean[0]
         # Parallel variance (Chan, Golub & LeVeque 1983): within recordings, and between their means.
-        variation = within.sum() + (n * (shift - (n * shift).sum() / n.sum()) ** 2).sum()
-        return float(1 - error.sum() / variation) if variation > 0 else float("nan")
+        variation = counts @ within + (counts * n * deviations(mean, counts * n) ** 2).sum(1)
+        return np.where(variation > 0, 1 - counts @ error / variation, np.nan)

@@ -4,11 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from .. import Metric
 from ._cents import cents
+from ._draws import Quotient
 
 
-class RawChromaAccuracy(Metric):
+class RawChromaAccuracy(Quotient):
     """The part of the known frames of all recordings that is less than a tolerance off, but for whole octaves.
 
     As raw pitch accuracy otherwise (Salamon, Gómez, Ellis & Richard 2014, doi 10.1109/MSP.2013.2271648); by how much it
@@ -26,7 +26,3 @@ class RawChromaAccuracy(Metric):
         there = np.isfinite(away)
         folded = np.abs(away[there] - 1200 * np.round(away[there] / 1200))
         return float((folded < self.tolerance).sum()), float(len(away))
-
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        right, n = rows.sum(0)
-        return float(right / n) if n else float("nan")

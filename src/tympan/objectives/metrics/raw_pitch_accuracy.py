@@ -4,11 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from .. import Metric
 from ._cents import cents
+from ._draws import Quotient
 
 
-class RawPitchAccuracy(Metric):
+class RawPitchAccuracy(Quotient):
     """The part of the known frames of all recordings whose frequency is less than a tolerance off.
 
     Salamon, Gómez, Ellis & Richard 2014, doi 10.1109/MSP.2013.2271648. A frame whose truth has no pitch (NaN, 0) does
@@ -24,7 +24,3 @@ class RawPitchAccuracy(Metric):
     def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
         away = cents(prediction, truth)
         return float((away < self.tolerance).sum()), float(len(away))
-
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        right, n = rows.sum(0)
-        return float(right / n) if n else float("nan")

@@ -3,10 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from .. import Metric
+from ..drawn import Array
+from ._draws import Quotient
 
 
-class RMSE(Metric):
+class RMSE(Quotient):
     """The root of the mean squared error over all known frames of all recordings."""
 
     spaces = frozenset({"real"})
@@ -15,9 +16,8 @@ class RMSE(Metric):
     def row(self, prediction: Float[np.ndarray, "1 known"], truth: Float[np.ndarray, "known"]) -> tuple[float, ...]:
         return float(((prediction[0] - truth) ** 2).sum()), float(len(truth))
 
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        total, n = rows.sum(0)
-        return float(np.sqrt(total / n))
+    def of_sums(self, sums: Float[np.ndarray, "draws 2"]) -> Array:
+        return np.sqrt(super().of_sums(sums))
 
     def unit(self, unit: str) -> str:
         return unit

@@ -1,13 +1,14 @@
 """The mean over classes of the part that is recognised (also called balanced accuracy)."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from .. import Metric
-from ._classes import answers, sums_drawn
+from ..drawn import Array
+from ._classes import answers
+from ._draws import OfSums
 
 
-class UnweightedAverageRecall(Metric):
+class UnweightedAverageRecall(OfSums):
     """The mean of each class's recall over the classes that occur; of yes and no, at a threshold of 0.5, for a label.
 
     Saying one class always gives 1 / classes, however unequal they are.
@@ -24,17 +25,7 @@ class UnweightedAverageRecall(Metric):
         here = [truth == c for c in range(max(len(prediction), 2))]
         return *(float(right[h].sum()) for h in here), *(float(h.sum()) for h in here)
 
-    def score(self, rows: Float[np.ndarray, "recordings columns"]) -> float:
-        return float(_recall(rows.sum(0)[None])[0])
-
-    def drawn(
-        self, rows: Float[np.ndarray, "recordings columns"], counts: Int[np.ndarray, "draws recordings"]
-    ) -> Float[np.ndarray, "draws"]:
-        return _recall(sums_drawn(rows, counts))
-
-
-def _recall(sums: Float[np.ndarray, "draws columns"]) -> Float[np.ndarray, "draws"]:
-    right, count = np.split(sums, 2, axis=1)
-    with np.errstate(invalid="ignore"):
+    def of_sums(self, sums: Float[np.ndarray, "draws columns"]) -> Array:
+        right, count = np.split(sums, 2, axis=1)
         recall = np.where(count == 0, 0.0, right / np.where(count == 0, 1.0, count))
         return recall.sum(1) / (count != 0).sum(1)
