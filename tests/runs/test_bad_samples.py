@@ -226,6 +226,22 @@ def test_a_recording_that_ends_its_reader_is_named(tmp_path: Path, monkeypatch: 
         train(run, console=Console(quiet=True))
 
 
+def test_a_reader_that_ends_raises_nothing_where_nobody_waits_for_it(tmp_path: Path) -> None:
+    """torch's handler of SIGCHLD raises amid anything: a lock of logging was left taken, and other threads hung."""
+    run, parts = corpus(tmp_path, loader={"num_workers": 2})
+    seen = []
+
+    class Looks(TrainerCallback):
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            seen.append(signal.getsignal(signal.SIGCHLD))
+
+    (tmp_path / "made").mkdir()
+    prepared = prepare(run, parts, folder=tmp_path / "made")
+    fit(prepared, tmp_path / "made", Console(quiet=True), "tiny", {}, None, [Looks()])
+    assert seen and set(seen) == {signal.SIG_DFL}
+    assert callable(signal.getsignal(signal.SIGCHLD))  # torch's is there again for loaders of others
+
+
 def test_a_reader_that_memory_ended_is_not_the_recordings_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

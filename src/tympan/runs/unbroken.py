@@ -1,11 +1,15 @@
 """Training that goes on past recordings which cannot be used, or which end the process that reads them."""
 
 import json
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from torch.utils.data._utils import signal_handling
 from transformers import TrainerCallback
 
 from ..data import storage
@@ -34,15 +38,30 @@ def fit(
     while True:
         try:
             watched = [_Warns(prepared.bad), *callbacks]
-            return trainer.fit(prepared, folder, console, title, configuration, checkpoint, watched)
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
-            # torch raises it wherever this process is when another ends, and what is called there may put it otherwise.
+            with _missed_when_wanted():
+                return trainer.fit(prepared, folder, console, title, configuration, checkpoint, watched)
+        except (OSError, RuntimeError, ValueError) as error:  # what calls the readers may put it otherwise
             prepared.bad.answer(error)
         checkpoint, _ = last_checkpoint(folder / "checkpoints")
         step = step_of(checkpoint) if checkpoint else 0
         cut(folder, step)
         said = f"{title}: a recording ended the process that read it; goes on without it from step {step}"
         console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _missed_when_wanted() -> Iterator[None]:
+    """A reader that ended is missed where its batch is wanted, within 5 s. torch's handler of SIGCHLD would raise at
+    once, wherever the main thread just is: amid logging that left its lock taken, and other threads waited for ever."""
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal_handling._set_SIGCHLD_handler()  # once in a process, so that no loader does it later
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
 
 def cut(folder: Path, step: int) -> None:
