@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt64
 from torch import Tensor
 
 # SplitMix64 (Steele, Lea & Flood 2014): constants as signed 64-bit integers, the only 64-bit integers torch adds.
-STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_CONSTANTS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in _CONSTANTS)
+_STEP, _FIRST, _SECOND = map(np.uint64, _CONSTANTS)
 
 
 def _shift(x: Any, bits: int) -> Any:
@@ -24,10 +26,14 @@ def mix(x: Any) -> Any:
 
 
 def _hash(key: Any, seed: int, name: str, counter: Any) -> Any:
-    stream = STEP * (seed * (1 << 32) + zlib.crc32(name.encode())) % (1 << 64)
+    stream = _stream(seed, name)
     h = mix(key[:, 0] + (stream - (1 << 64) if stream >= 1 << 63 else stream))
     h = mix(h + STEP * (key[:, 1] + 1))
     return mix(h[:, None] + STEP * (counter[None, :] + 1))
+
+
+def _stream(seed: int, name: str) -> int:
+    return STEP * (seed * (1 << 32) + zlib.crc32(name.encode())) % (1 << 64)
 
 
 def uniform(key: Int[Tensor, "batch 2"], seed: int, name: str, n: int) -> Float[Tensor, "batch {n}"]:
@@ -45,7 +51,19 @@ def uniform_numpy(epoch: int, index: int, seed: int, name: str, n: int = 1) -> F
 
 
 def numbers(key: Int[np.ndarray, "batch 2"], seed: int, name: str, n: int) -> Float[np.ndarray, "batch {n}"]:
-    """What `uniform` draws, without torch."""
-    with np.errstate(over="ignore"):
-        h = _hash(key, seed, name, np.arange(n))
-    return _shift(h, 40).astype(np.float32) / np.float32(1 << 24)
+    """What `uniform` draws, without torch, and of unsigned integers, which need half the steps."""
+    epoch, index = key.astype(np.uint64).T
+    h = _mixed(epoch + np.uint64(_stream(seed, name)))
+    h = _mixed(h + _STEP * (index + np.uint64(1)))
+    h = _mixed(h[:, None] + _STEP * np.arange(1, n + 1, dtype=np.uint64))
+    return (h >> 40).astype(np.float32) / np.float32(1 << 24)
+
+
+def _mixed(x: UInt64[np.ndarray, "..."]) -> UInt64[np.ndarray, "..."]:
+    """What `mix` does, in place."""
+    x ^= x >> 30
+    x *= _FIRST
+    x ^= x >> 27
+    x *= _SECOND
+    x ^= x >> 31
+    return x
