@@ -23,6 +23,7 @@ from tympan.data.bad_samples import BadSamples, BadSampleWarning
 from tympan.data.datasets.manifest import Manifest
 from tympan.data.split import Parts
 from tympan.runs import folder as folders
+from tympan.runs import unbroken
 from tympan.runs.checkpoint import last_checkpoint
 from tympan.runs.prepare import Prepared, prepare
 from tympan.runs.run import Run
@@ -240,6 +241,19 @@ def test_a_reader_that_ends_raises_nothing_where_nobody_waits_for_it(tmp_path: P
     fit(prepared, tmp_path / "made", Console(quiet=True), "tiny", {}, None, [Looks()])
     assert seen and set(seen) == {signal.SIG_DFL}
     assert callable(signal.getsignal(signal.SIGCHLD))  # torch's is there again for loaders of others
+
+
+def test_a_batch_that_a_reader_took_with_it_tells_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is gone a moment before the system says that the process has ended."""
+    calls = iter([None, None, RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")])
+
+    def ended() -> None:
+        if error := next(calls):
+            raise error
+
+    monkeypatch.setattr("torch._C._error_if_any_worker_fails", ended)
+    with pytest.raises(RuntimeError, match="pid 7"), unbroken._missed_when_wanted():
+        raise ConnectionResetError("reset by peer")
 
 
 def test_a_reader_that_memory_ended_is_not_the_recordings_fault(
