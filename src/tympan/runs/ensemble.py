@@ -24,11 +24,13 @@ def together(repeats: Sequence[Evaluation], key: tuple[str, str]) -> Accumulator
     Returns:
         `None` of one repeat, of what is no probability, and where not all have answered to the same recordings.
     """
+    if len(repeats) < 2:
+        return None
     like = repeats[0].accumulators["model"][key]
     said = [{(one.id, one.output): one for one in r.predictions if one.output in like.outputs} for r in repeats]
     first = said[0]
     same = all(own.keys() == first.keys() for own in said[1:])
-    if len(said) < 2 or not first or not same or any(one.space not in PROBABLE for one in first.values()):
+    if not first or not same or any(one.space not in PROBABLE for one in first.values()):
         return None
     made = Accumulator(like.metric, like.outputs, like.rate, like.kinds)
     for id in dict.fromkeys(id for id, _ in first):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...memory import plain
 from ...signals import Signal
-from ..draw import numbers, uniform
+from ..draw import numbers
 from . import Augmentation, On
 from ._places import sounding
 
@@ -69,8 +69,8 @@ class Mask(Augmentation):
         if plain(x):
             u = numbers(key.numpy(), seed, self.type, 1 + self.draws)
             return self._written(x if ours else x.clone(), real, u[:, 1:], signal, u[:, 0] < self.p), real
-        u = uniform(key.to(x.device), seed, self.type, 1 + self.draws)
-        return self._covered(x, real, u[:, 1:], signal, u[:, 0] < self.p), real
+        chosen, uniform = self.drawn(key.to(x.device), seed)
+        return self._covered(x, real, uniform, signal, chosen), real
 
     def _written(self, x: Tensor, real: Tensor, uniform: np.ndarray, signal: Signal, chosen: np.ndarray) -> Tensor:
         """Into `x` itself: slices are written at the speed of memory."""
@@ -103,12 +103,10 @@ def real_places(real: Numbers) -> tuple[Numbers, Numbers]:
     if isinstance(real, Tensor):
         begin, end = sounding(real).float().unbind(1)
         return begin[:, None], (end - begin)[:, None]
-    first, length = np.zeros((2, len(real), 1), np.float32)
     if real.all():  # most batches hold no padding, which is seen at once
-        length[:] = real.shape[1]
-    else:
-        first[:, 0], length[:, 0] = real.argmax(1), [np.count_nonzero(row) for row in real]
-    return first, length
+        return np.zeros((len(real), 1), np.float32), np.full((len(real), 1), real.shape[1], np.float32)
+    first, length = real_places(torch.from_numpy(real))
+    return first.numpy(), length.numpy()
 
 
 def masked(uniform: Numbers, masks: int, widest: int, first: Numbers, length: Numbers) -> tuple[Numbers, Numbers]:
@@ -125,7 +123,7 @@ def mean(x: Numbers, real: Numbers, signal: Signal) -> Numbers:
     """What the signal says is the mean of its values; else that of each clip's real cells, `(batch, 1, 1)`. Padding is
     0."""
     if signal.mean is not None:
-        return signal.mean
+        return float(signal.mean)
     count = real_places(real)[1].clip(1, None) * x.shape[1]
     return (x.sum((1, 2)) / count[:, 0])[:, None, None]
 
