@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
+
+from checked import install
 
 SRC = Path(__file__).parents[1] / "src"
 
 # Packages' __init__ files name tensors in quotes, without importing torch; their modules are checked.
 _modules = [m.name for m in pkgutil.walk_packages([str(SRC)]) if not m.ispkg]
-install_import_hook(_modules, "beartype.beartype")
+install(_modules)
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"

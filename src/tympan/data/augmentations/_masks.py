@@ -80,7 +80,7 @@ class Mask(Augmentation):
         cells = y.reshape(len(y), signal.planes, channels, -1)
         for row, value, changed, *own in zip(cells, fill, chosen.tolist(), *holes, strict=True):
             for lowest, above, first, end in zip(*own, strict=True) if changed else ():
-                row[:, lowest:above, first:end] = value
+                row[:, lowest:above, first:end].fill(value)  # sooner than an assignment, which has to broadcast
         return x
 
     def _covered(self, x: Tensor, real: Tensor, uniform: Tensor, signal: Signal, chosen: Tensor) -> Tensor:
