@@ -88,6 +88,22 @@ def test_what_cannot_be_meant_of_labels_is_refused_unread(fields, says, config):
         SpeechFolder(**config, **fields)
 
 
+def test_a_word_among_codes_leaves_the_rest_of_a_column_numbers(config, tmp_path):
+    lines = (tmp_path / "train.csv").read_text().splitlines()
+    cells = ["-1", "1", "refused", "2.5", "6.0", "", "3", "Refused"]
+    rows = [f"{line},{own}" for line, own in zip(lines[1:], cells, strict=True)]
+    (tmp_path / "train.csv").write_text("\n".join([f"{lines[0]},hoarse", *rows]))
+    (tmp_path / "test.csv").unlink()
+    (tmp_path / "labels.txt").write_text("hoarse\n")
+    for above, expected in ((None, [1, 2.5, 3]), (2, [0, 1, 1])):
+        words = SpeechFolder(
+            **config, label_file="labels.txt", unknown=(-1, 6, "refused", "Refused"), positive_above=above
+        )
+        told = [words.values(i).get("hoarse") for i in range(8)]
+        assert [v for v in told if v is not None] == expected
+        assert [i for i, v in enumerate(told) if v is None] == [0, 2, 4, 5, 7]
+
+
 def test_codes_are_unknown_thresholds_make_labels_and_labels_are_made_of_ratings(config, tmp_path):
     lines = (tmp_path / "train.csv").read_text().splitlines()
     cells = ["1,3", "6,0", "-1,0", "0,0", ",2", "2,", "6,6", "0,1"]  # consonants and vowels, 0 to 5

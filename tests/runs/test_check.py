@@ -97,6 +97,19 @@ def test_the_parts_of_one_sound_under_two_ids_are_those_that_were_drawn(clinic):
     assert re.search(r"of clinic-bob-0, in fold \d and in fold \d; take", check(clinic).refused["clinic-eve-0"])
 
 
+def test_a_listed_label_that_is_nowhere_known_is_refused_by_name(tmp_path):
+    data = {"type": "speech_folder", **speech_folder.fabricate(str(tmp_path / "clinic")), "label_file": "labels.txt"}
+    for part in ("train", "test"):
+        file = tmp_path / "clinic" / f"{part}.csv"
+        header, *rows = file.read_text().splitlines()
+        file.write_text("\n".join([f"{header},slow", *(f"{row}," for row in rows)]))
+    (tmp_path / "clinic" / "labels.txt").write_text("dysarthria\nslow\n")
+    features = {"type": "mel", "n_mels": 8, "window": 0.064, "hop": 0.02}
+    run = load(write(tmp_path / "run.yaml", data=data, target={"type": "binary"}, features=features))
+    with pytest.raises(ValueError, match="label 'slow' is unknown in every training example; check its name, or leave"):
+        check(run)
+
+
 def test_labels_that_are_not_named_are_those_of_the_label_file_and_the_rest_is_known(tmp_path):
     data = {"type": "speech_folder", **speech_folder.fabricate(str(tmp_path / "clinic")), "label_file": "labels.txt"}
     (tmp_path / "clinic" / "labels.txt").write_text("dysarthria, mild\nfluent\n")

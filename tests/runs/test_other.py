@@ -164,7 +164,7 @@ def test_baselines_are_left_out_where_the_runs_own_data_are_gone(clinic, tmp_pat
     ("how", "says"),
     [
         ("speakers", "subject ann: 1 in all, are what the run was trained on"),
-        ("labels", "no column 'dysarthria'"),
+        ("labels", "nothing is known there of dysarthria, old, which the run predicts"),
         ("nothing", "holds none of train.csv"),
     ],
 )
@@ -172,11 +172,39 @@ def test_data_that_do_not_fit_are_refused(how, says, clinic, tmp_path):
     folder = another(tmp_path, "new", ("ann", "hal") if how == "speakers" else ("gus", "hal"))
     table = folder / "test.csv"
     if how == "labels":
-        table.write_text(table.read_text().replace("dysarthria", "something"))
+        table.write_text(table.read_text().replace("dysarthria", "something").replace("age", "years"))
     elif how == "nothing":
         table.unlink()
     with pytest.raises(ValueError, match=says):
         evaluate_on(str(clinic[1]), str(folder))
+
+
+def test_data_without_labels_are_embedded_and_those_with_some_are_scored_by_them(clinic, tmp_path):
+    folder = another(tmp_path, "new")
+    (folder / "labels.txt").unlink()  # the run's own says what is predicted
+    whole, _ = evaluate_on(str(clinic[1]), str(folder))
+    table = folder / "test.csv"
+    table.write_text(table.read_text().replace("age", "years"))
+    with pytest.warns(AssumptionWarning, match="nothing is known there of old; the other outputs are scored"):
+        metrics, _ = evaluate_on(str(clinic[1]), str(folder))
+    assert metrics["test"]["model"]["dysarthria"] == whole["test"]["model"]["dysarthria"]
+    assert metrics["test"]["model"]["old"]["auroc"]["n"] == 0 < whole["test"]["model"]["old"]["auroc"]["n"]
+    table.write_text("\n".join(line.rpartition(",")[0].rpartition(",")[0] for line in table.read_text().splitlines()))
+    told("embed", clinic[1], "--data", folder, "-o", tmp_path / "e.parquet")
+    assert pq.read_table(tmp_path / "e.parquet").num_rows == 6
+
+
+def test_tables_may_lie_apart_from_the_sound_as_a_folder_or_one(clinic, tmp_path):
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    rows = [row.split(",") for row in (clinic[0] / "data" / "train.csv").read_text().splitlines()]
+    who = rows[0].index("subject")
+    renamed = [rows[0], *([*row[:who], f"new-{row[who]}", *row[who + 1 :]] for row in rows[1:])]
+    (apart / "test.csv").write_text("\n".join(map(",".join, renamed)))
+    metrics, _ = evaluate_on(str(clinic[1]), str(apart))
+    assert evaluate_on(str(clinic[1]), str(apart / "test.csv"))[0] == metrics
+    told("embed", clinic[1], "--data", apart, "-o", tmp_path / "e.parquet")
+    assert pq.read_table(tmp_path / "e.parquet").num_rows == len(rows) - 1
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

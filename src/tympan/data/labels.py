@@ -84,25 +84,35 @@ class Labels:
                 raise ValueError(f"{uri} has a column {name!r} already, which `derived` would make; rename one of them")
 
     def read(self, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """What is known of a recording, from the cells of its row that are not empty.
+        """What is known of a recording, from the cells of its row that are `known`.
 
         Raises:
             ValueError: a threshold or a formula meets a text; `where` names the row.
         """
-        known = {n: v for n, v in cells.items() if n not in self.coded or not self._means_unknown(v)}
-        found = dict(known)
+        found = dict(cells)
         for name, bound in self.above.items():
-            if name in known:
-                found[name] = int(_number(known[name], name, where) > bound)
+            if name in cells:
+                found[name] = int(_number(cells[name], name, where) > bound)
         for name, formula in self.derived.items():
-            numbers = {c: _number(known[c], c, where) for c in formula.columns if c in known}
+            numbers = {c: _number(cells[c], c, where) for c in formula.columns if c in cells}
             value = formula.value(numbers)
             if value is not None:
                 found[name] = int(value) if value == int(value) else value
         return found
 
+    def known(self, column: str, cells: list[Any]) -> list[Any]:
+        """The cells of a column, None for what means unknown: a word or a number, however the table writes it."""
+        if column not in self.coded or not self.unknown:
+            return cells
+        return [None if cell is None or self._means_unknown(cell) else cell for cell in cells]
+
     def _means_unknown(self, cell: Any) -> bool:
-        return cell in self.unknown or str(cell) in self.unknown
+        if cell in self.unknown or str(cell) in self.unknown:
+            return True
+        try:  # of a CSV, whose cells are texts
+            return float(str(cell).replace(",", ".")) in self.unknown
+        except ValueError:
+            return False
 
 
 def _groups(file: str, text: str) -> tuple[tuple[str, ...], ...]:

@@ -13,6 +13,9 @@ from . import cache
 
 Rows = list[dict[str, Any]]
 
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+"""How the names of tables end, in small letters."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _CODE = re.compile(r"[+-]?0\d")  # 007 is a name, not a number
 _NOTHING = {"na", "n/a", "nan", "null", "none"}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -13,8 +14,9 @@ from torch import load as load_pickled
 
 from ..component import assume
 from ..data import Source, copies, storage
+from ..data.datasets.speech_folder import SpeechFolder, holds_parts
 from ..data.split import Parts
-from ..data.table import some
+from ..data.table import TABLES, some
 from ..objectives.decision import kept
 from ..serving.answer import Named
 from ..serving.artifact import Artifact
@@ -28,23 +30,25 @@ from .prepare import Prepared, known, prepare
 from .resolved import dump
 from .run import Run
 
-_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
+def on_other(run: Run, data: str, labelled: bool = True) -> Run:
+    """The run on other data: a folder of its own kind, with all that is in it; or a table or a folder of tables, whose
+    sound lies where the run's does, or beside the table.
 
-def on_other(run: Run, data: str) -> Run:
-    """The run on other data: a folder of its own kind, with all that is in it; or one table, whose sound lies where the
-    run's does, or beside the table.
+    Args:
+        run: the run.
+        data: a path or URI.
+        labelled: whether what is predicted is wanted of them; the run's own label file says what that is, where they
+            bring none.
 
     Raises:
         ValueError: the run's data are not of a kind that lies in a folder or is named by a table.
     """
+    if isinstance(run.data, SpeechFolder):
+        return run.model_copy(update={"data": _other_folder(run.data, data, labelled)})
     fields = run.data.model_dump(mode="json")
-    table = data.lower().endswith(_TABLES)
-    if "root" in fields and "splits" in fields:
-        changed = {"splits": data} if table else {"root": data, "splits": None, "study": None}
-        if table and storage.exists(beside := storage.join(data.rpartition("/")[0] or ".", fields["folder"])):
-            changed |= {"root": beside.removesuffix(fields["folder"]).rstrip("/") or ".", "study": None}
-    elif "root" in fields and not table:
+    table = data.lower().endswith(TABLES)
+    if "root" in fields and not table:
         changed = {"root": data}
     elif "path" in fields and table:
         changed = {"path": data}
@@ -52,6 +56,23 @@ def on_other(run: Run, data: str) -> Run:
         what = "a table" if table else "a folder"
         raise ValueError(f"--data: the run's data are of type {run.data.type}, which {what} cannot stand for")
     return run.model_copy(update={"data": Source.model_validate({**fields, **changed})})
+
+
+def _other_folder(own: SpeechFolder, data: str, labelled: bool) -> SpeechFolder:
+    changed: dict[str, Any] = {"root": data, "splits": None, "study": None}
+    if data.lower().endswith(TABLES):
+        around = data.rpartition("/")[0] or "."
+        beside = storage.exists(storage.join(around, own.folder))
+        changed = {"splits": data} | ({"root": around, "study": None} if beside else {})
+    elif own.folder and holds_parts(data) and not storage.is_folder(storage.join(data, own.folder)):
+        changed = {"splits": data}
+    if not labelled:
+        changed |= {"label_file": None, "derived": {}, "unknown": (), "positive_above": None}
+    other = SpeechFolder.model_validate({**own.model_dump(mode="json"), **changed})
+    if other.label_file is None:
+        return other.partly()
+    own_file, its_file = own.beside(own.label_file or ""), other.beside(other.label_file)
+    return other.model_copy(update={"label_file": its_file if storage.exists(its_file) else own_file}).partly()
 
 
 def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
@@ -69,7 +90,7 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
     run = load(place / "run.yaml")
     parts: dict[str, str] = {}
     if data is not None:
-        run = on_other(run, data)
+        run = on_other(run, data, labelled=False)
     elif (place / "split.json").is_file():
         kept = json.loads((place / "split.json").read_text(encoding="utf-8"))
         parts = {id: part for part in ("train", "validation", "test") for id in kept[part]["ids"]}
@@ -133,7 +154,7 @@ def named(data: str, dataset: str | None = None) -> str:
     """
     if dataset is not None:
         return storage.check_id(dataset)
-    folder = data.rpartition("/")[0] if data.lower().endswith(_TABLES) else data
+    folder = data.rpartition("/")[0] if data.lower().endswith(TABLES) else data
     return Path(folder.rstrip("/")).name or "data"
 
 

@@ -159,7 +159,7 @@ def prepare(run: Run, parts: Parts, hear: bool = True, folder: Path | None = Non
     values = known(run, parts.train)
     names = list(dict.fromkeys(name for v in values for name in v))
     listed = {label: None for group in run.data.label_groups for label in group}
-    labels = [{name: v[name] for name in listed if name in v} for v in values] if listed else values
+    labels = [{name: v.get(name) for name in listed} for v in values] if listed else values
     for column in run.judging.subgroups:
         if column not in names:
             raise ValueError(

@@ -14,7 +14,6 @@ from ..survey import Survey, pattern, tables
 
 _DIRECTORY = "1. physiological_signals"
 _EXAMPLE = {"listener": "hku1903", "number": "0", "song": "262957"}
-_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 Key = tuple[str, str, str]
 
@@ -73,7 +72,7 @@ class HKU956(Listeners):
     @cached_property
     def linked(self) -> bool:
         """Whether sounds are fetched from the links of a table."""
-        return self.data_directories[AUDIO].endswith(_TABLES)
+        return self.data_directories[AUDIO].endswith(table.TABLES)
 
     def survey(self) -> Survey:
         survey = Survey()

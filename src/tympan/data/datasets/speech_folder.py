@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import field_validator, model_validator
+from pydantic import PrivateAttr, field_validator, model_validator
 
 from ...component import assume
 from .. import cache, once, storage, table
@@ -15,6 +15,11 @@ from ..labels import Labels
 from ..recordings import Recording, Recordings
 
 _PARTS = {"train.csv": "train", "val.csv": "validation", "validation.csv": "validation", "test.csv": "test"}
+
+
+def holds_parts(folder: str) -> list[str]:
+    """The tables of parts that a folder holds, at a path or URI."""
+    return [name for name in _PARTS if once.exists(storage.join(folder, name))]
 
 
 class SpeechFolder(Recordings):
@@ -52,6 +57,14 @@ class SpeechFolder(Recordings):
     """The labels of the label file become 1 where they are above this number and 0 where they are not; or each label
     by its own number. Derived labels are not changed."""
 
+    _complete: bool = PrivateAttr(default=True)
+
+    def partly(self) -> "SpeechFolder":
+        """The same folder, whose tables may lack columns of labels: they are then unknown."""
+        copy = self.model_copy()
+        copy._complete = False
+        return copy
+
     @field_validator("study")
     @classmethod
     def _one_folder(cls, study: str | None) -> str | None:
@@ -86,7 +99,7 @@ class SpeechFolder(Recordings):
     @cached_property
     def labels(self) -> Labels:
         """What is predicted, and how it is read."""
-        text = None if self.label_file is None else cache.read_text(self._beside(self.label_file))
+        text = None if self.label_file is None else cache.read_text(self.beside(self.label_file))
         return Labels.of(self.derived, self.unknown, self.positive_above, self.label_file, text)
 
     def recordings(self) -> list[Recording]:
@@ -97,11 +110,15 @@ class SpeechFolder(Recordings):
             uri: [n for n in rows[0] if n not in (self.id_column, self.group_column)]
             for uri, (_, rows) in tables.items()
         }
-        for uri, header in own.items():
+        for uri, header in own.items() if self._complete else ():
             self.labels.require(header, uri)
         names = list(dict.fromkeys(name for header in own.values() for name in header))
         flat = [(part, uri, row) for uri, (part, rows) in tables.items() for row in rows]
-        cells = {n: table.numbers([row.get(n) for *_, row in flat], f"column {n!r} of {self.place}") for n in names}
+        # Codes go first: one word among numbers would leave the whole column text.
+        cells = {
+            n: table.numbers(self.labels.known(n, [row.get(n) for *_, row in flat]), f"column {n!r} of {self.place}")
+            for n in names
+        }
         found = []
         for i, (part, uri, row) in enumerate(flat):
             told = {n: own[i] for n, own in cells.items() if own[i] is not None}
@@ -150,9 +167,9 @@ class SpeechFolder(Recordings):
 
     def _tables(self) -> list[tuple[str | None, str]]:
         splits = self.splits or self.place
-        if splits.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
+        if splits.lower().endswith(table.TABLES):
             return [(None, splits)]
-        there = {name: uri for name in _PARTS if once.exists(uri := storage.join(splits, name))}
+        there = {name: storage.join(splits, name) for name in holds_parts(splits)}
         if not there:
             raise ValueError(
                 f"{splits} holds none of {', '.join(_PARTS)}; name another folder, or one table, in `splits`"
@@ -163,7 +180,7 @@ class SpeechFolder(Recordings):
             )
         return [(_PARTS[name], uri) for name, uri in there.items()]
 
-    def _beside(self, path: str) -> str:
+    def beside(self, path: str) -> str:
         """A URI or an absolute path as it is; else below the folder."""
         elsewhere = storage.is_remote(path) or Path(path).expanduser().is_absolute()
         return path if elsewhere else storage.join(self.place, path)

@@ -93,6 +93,6 @@ class Binary(Target):
         if not np.isin(x[~np.isnan(x)], (0, 1)).all():
             raise ValueError(
                 f"{what} is {value!r}, which is neither 0 nor 1 (nor true nor false); leave it empty where it is "
-                "unknown, or list the labels that are meant in `labels`"
+                "unknown, list the labels that are meant in `labels`, or make one of a rating by `data.positive_above`"
             )
         return x
