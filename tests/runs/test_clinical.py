@@ -9,10 +9,14 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from runs_helpers import run_of
+from tympan.objectives import Metric
+from tympan.objectives.accumulate import Accumulator, scores
 from tympan.objectives.decision import Decision
 from tympan.runs.clinical import figures, judge
 from tympan.runs.decided import Answers, decide, decisions
 from tympan.runs.evaluate import Evaluation
+from tympan.runs.run import Run
 from tympan.runs.said import Said, table
 from tympan.runs.sections import Judging
 
@@ -74,6 +78,17 @@ def test_intervals_over_groups_hold_the_truth_about_as_often_as_they_say():
         assert figure["low"] < figure["value"] < figure["high"]
         held += figure["low"] <= large <= figure["high"]
     assert 50 <= held <= 60
+
+
+@pytest.mark.parametrize("name", ["auroc", "average_precision"])
+def test_an_interval_is_that_of_the_other_file(name):
+    own = answers(120, 30)
+    other = Accumulator(Metric.find(name)(), ["ill"])
+    other.update(
+        {"ill": own.probability[:, None, None]}, {"ill": own.truth[:, None, None]}, list(own.ids), list(own.groups)
+    )
+    score, figure = scores([other], 2000)["ill"], figures([own], FIXED, "ill")["figures"][name]
+    assert (figure["value"], figure["low"], figure["high"]) == pytest.approx((score.value, score.low, score.high))
 
 
 def test_what_is_undefined_or_too_little_says_so():
@@ -181,6 +196,22 @@ def test_platt_undoes_a_weight_of_positives_and_a_temperature_cannot():
     assert losses == sorted(losses)
 
 
+@pytest.mark.parametrize(
+    ("sections", "meant"),
+    [
+        ({}, "temperature"),
+        ({"loss": {"type": "bce", "positive_weights": "auto"}}, "platt"),
+        ({"loss": {"type": "bce", "focal": 2.0}}, "platt"),
+        ({"training": {"balance": "label"}}, "platt"),
+        ({"loss": {"type": "bce", "positive_weights": "auto"}, "judging": {"calibration": "none"}}, "none"),
+    ],
+)
+def test_calibration_auto_is_what_the_loss_and_the_batches_need(sections, meant, tmp_path):
+    run = run_of(tmp_path, target={"type": "binary", "labels": ["rough"]}, data={"type": "voice"}, **sections)
+    assert run.judged.calibration == meant
+    assert Run.model_fields["judging"].default.calibration == "auto"
+
+
 def test_what_is_told_apart_without_a_mistake_is_not_made_certain():
     truth = np.repeat([0.0, 1.0], 10)
     names = np.arange(20).astype(str).astype(object)
@@ -193,9 +224,11 @@ def test_what_is_told_apart_without_a_mistake_is_not_made_certain():
 
 def test_what_cannot_be_learned_says_why():
     own = answers()
+    first = own.groups[own.truth == 1][0]
     cases = {
         "validation has 5 recordings, fewer than 10": own.only(np.arange(300) < 5),
         "validation has only negatives": own.only(own.truth == 0),
+        "validation has positives of one group alone": own.only((own.truth == 0) | (own.groups == first)),
         "validation knows nothing of it": None,
     }
     for why, few in cases.items():

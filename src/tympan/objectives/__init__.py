@@ -147,6 +147,11 @@ class Loss(Component):
     per_clip: ClassVar[bool] = False
     """Whether `values` gives one loss for each clip."""
 
+    @property
+    def shifts(self) -> bool:
+        """Whether probabilities that are taught by it are all too high or too low."""
+        return False
+
     @abstractmethod
     def values(
         self,

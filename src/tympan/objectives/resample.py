@@ -1,6 +1,6 @@
 """Figures when groups are drawn with replacement: what intervals are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,13 @@ def draw(repeats: "Sequence[Accumulator]", resamples: int, seed: int) -> dict[st
     figures = make(repeats, everyone, resamples, seed)
     by_output = mean(figures)
     return {**dict(zip(repeats[0].outputs, by_output.T, strict=True)), OVERALL: mean(by_output)}
+
+
+def times(groups: int, resamples: int, seed: int) -> Iterator[Int[np.ndarray, "{groups}"]]:
+    """How often each group is drawn, in one draw after the other."""
+    rng = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(groups, size=groups), minlength=groups)
 
 
 def clusters(repeats: "Sequence[Accumulator]", outputs: Sequence[str] | None = None) -> list[set[str]]:
@@ -125,11 +132,9 @@ def _pooled(
     repeats: "Sequence[Accumulator]", everyone: Sequence[Sequence[str]], resamples: int, seed: int
 ) -> Float[np.ndarray, "resamples outputs repeats"]:
     """Rows are drawn, and the metric makes its figure of all of them."""
-    rng = np.random.default_rng(seed)
     (names,) = everyone
     number = {group: i for i, group in enumerate(names)}
-    size = len(names)
-    counts = np.stack([np.bincount(rng.integers(size, size=size), minlength=size) for _ in range(resamples)])
+    counts = np.stack(list(times(len(names), resamples, seed)))
     metric, outputs = repeats[0].metric, repeats[0].outputs
     found = np.full((resamples, len(outputs) * len(repeats)), np.nan)
     for k, (_, groups, rows) in enumerate(repeat.rows(name) for name in outputs for repeat in repeats):

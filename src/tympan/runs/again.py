@@ -37,7 +37,7 @@ def _again(folder: Path, test: bool, device: str) -> Metrics:
     if not names:
         return score_again(folder, test, device)[1]
     pooled = pool({name: score_again(folder / name, test, device)[0] for name in names})
-    metrics, _ = clinical.write(folder, pooled, load(folder / "run.yaml").judging)
+    metrics, _ = clinical.write(folder, pooled, load(folder / "run.yaml").judged)
     if test:
         folders.heard(folder)
     page.write(folder)

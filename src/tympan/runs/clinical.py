@@ -3,19 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from ..data import storage
 from ..objectives import drawn
 from ..objectives.accumulate import undefined
 from ..objectives.decision import Decision
 from ..objectives.drawn import Array
-from ..objectives.resample import MIN_GROUPS, OVERALL, interval, mean
+from ..objectives.resample import MIN_GROUPS, OVERALL, interval, mean, times
 from .decided import Answers, Decisions, decisions
 from .evaluate import Evaluation
 from .metrics import Metrics
@@ -98,13 +99,17 @@ def judge(evaluations: Mapping[str, Sequence[Evaluation]], judging: Judging, mad
 
 def _level(answers: Mapping[str, Sequence[Answers]], made: Decisions) -> dict[str, Any]:
     """The figures of every label, and of several the mean over those that are defined."""
-    told = {label: figures(own, made, label) for label, own in answers.items()}
+    everyone = np.unique(np.concatenate([one.groups.astype(str) for own in answers.values() for one in own]))
+    told = {label: figures(own, made, label, everyone=everyone) for label, own in answers.items()}
     if len(told) > 1:
-        told[OVERALL] = _overall({label: [_Judged.of(a, made, label) for a in own] for label, own in answers.items()})
+        judged = {label: [_Judged.of(a, made, label) for a in own] for label, own in answers.items()}
+        told[OVERALL] = _overall(judged, everyone)
     return told
 
 
-def figures(repeats: Sequence[Answers], made: Decisions, label: str, fewest: int = 0) -> dict[str, Any]:
+def figures(
+    repeats: Sequence[Answers], made: Decisions, label: str, fewest: int = 0, everyone: np.ndarray | None = None
+) -> dict[str, Any]:
     """Counts of a label, and figures with 95 % intervals over groups: `{name: {value, low, high, note}}`.
 
     Args:
@@ -112,6 +117,7 @@ def figures(repeats: Sequence[Answers], made: Decisions, label: str, fewest: int
         made: what was decided before.
         label: the name of the label.
         fewest: of fewer groups no figure is given.
+        everyone: the groups that are drawn, sorted; by default those of which the label is known.
     """
     judged = [_Judged.of(own, made, label) for own in repeats]
     first = repeats[0]
@@ -124,7 +130,7 @@ def figures(repeats: Sequence[Answers], made: Decisions, label: str, fewest: int
     if len(names) < fewest:
         nothing = {"value": None, "low": None, "high": None, "note": f"fewer than {fewest} groups"}
         return told | {"figures": dict.fromkeys(judged[0].figures(np.ones((1, len(place)))), nothing)}
-    values = _drawn(judged, names, positive.astype(int))
+    values = _drawn(judged, names if everyone is None else everyone)
     return told | {
         "figures": {
             name: _figure(mean(np.stack([own[name] for own in values], 1)), len(names), judged[0].why(name))
@@ -133,12 +139,10 @@ def figures(repeats: Sequence[Answers], made: Decisions, label: str, fewest: int
     }
 
 
-def _overall(judged: Mapping[str, Sequence[_Judged]]) -> dict[str, Any]:
-    """The mean over labels. Groups are drawn for all labels at once, so one kind may be missing in a draw of a label,
-    which is then left out of that mean."""
+def _overall(judged: Mapping[str, Sequence[_Judged]], names: np.ndarray) -> dict[str, Any]:
+    """The mean over labels, of those that are defined in a draw."""
     every = [one.answers for own in judged.values() for one in own]
-    names = np.unique(np.concatenate([own.groups.astype(str) for own in every]))
-    flat = _drawn([one for own in judged.values() for one in own], names, np.zeros(len(names), int))
+    flat = _drawn([one for own in judged.values() for one in own], names)
     told: dict[str, Any] = {}
     for name in flat[0]:
         of_labels = iter(flat)
@@ -155,28 +159,22 @@ def _overall(judged: Mapping[str, Sequence[_Judged]]) -> dict[str, Any]:
     }
 
 
-def _drawn(judged: Sequence[_Judged], names: np.ndarray, kinds: Int[np.ndarray, "groups"]) -> list[dict[str, Array]]:
-    """Every figure of each, first as it is, and then in each draw of groups; all see the same draws."""
+def _drawn(judged: Sequence[_Judged], names: np.ndarray) -> list[dict[str, Array]]:
+    """Every figure of each, first as it is, and then in each draw of groups; all see the same draws, which are those of
+    metrics.json."""
     places = [np.searchsorted(names, own.answers.groups.astype(str)) for own in judged]
     found = [[own.figures(np.ones((1, len(place))))] for own, place in zip(judged, places, strict=True)]
-    for counts in _draws(kinds, max(1, len(names), *map(len, places))):
+    for counts in _draws(len(names), max(1, len(names), *map(len, places))):
         for figures_of, own, place in zip(found, judged, places, strict=True):
             figures_of.append(own.figures(counts[:, place]))
     return [{name: np.concatenate([one[name] for one in own]) for name in own[0]} for own in found]
 
 
-def _draws(kinds: Int[np.ndarray, "groups"], largest: int) -> Iterator[Float[np.ndarray, "draws groups"]]:
-    """How often each group is drawn, some draws at a time: those of each kind among themselves, so that no draw lacks
-    one of the kinds."""
-    rng = np.random.default_rng(0)
-    members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
-    for start in range(0, RESAMPLES, size := max(_AT_ONCE // largest, 1)):
-        counts = np.zeros((min(size, RESAMPLES - start), len(kinds)))
-        for own in members:
-            picked = rng.integers(len(own), size=(len(counts), len(own)))
-            for row, one in zip(counts, picked, strict=True):
-                row[own] = np.bincount(one, minlength=len(own))
-        yield counts
+def _draws(groups: int, largest: int) -> Iterator[Float[np.ndarray, "draws {groups}"]]:
+    """How often each group is drawn, some draws at a time."""
+    drawn = times(groups, RESAMPLES, 0) if groups else iter(())
+    while some := list(islice(drawn, max(_AT_ONCE // largest, 1))):
+        yield np.stack(some).astype(float)
 
 
 def _figure(values: Array, groups: int, why: str) -> dict[str, Any]:

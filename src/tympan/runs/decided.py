@@ -73,7 +73,7 @@ def decide(answers: Answers | None, judging: Judging, source: str) -> Decision:
 
     Args:
         answers: to learn from; `None` where there are none.
-        judging: by what rule.
+        judging: by what rule; its calibration is not auto.
         source: where the answers are from, in words.
     """
     given = judging.threshold if isinstance(judging.threshold, float) else None
@@ -86,7 +86,8 @@ def decide(answers: Answers | None, judging: Judging, source: str) -> Decision:
     if judging.calibration == "none":
         calibrated = "not calibrated"
     else:
-        calibrated = f"calibrated by {judging.calibration} on {source}"
+        limit = "" if slope not in _SLOPES and bias not in _BIASES else ", as far as that may go"
+        calibrated = f"calibrated by {judging.calibration} on {source}{limit}"
     if given is not None:
         return Decision(given, 1 / slope, f"threshold given; {calibrated}", bias)
     threshold, rule = _threshold(truth, p, judging.sensitivity)
@@ -101,6 +102,9 @@ def _too_few(answers: Answers | None, source: str) -> str:
         return f"{source} has {len(answers.truth)} recordings, fewer than {FEWEST}"
     if answers.truth.min() == answers.truth.max():
         return f"{source} has only {'positives' if answers.truth[0] else 'negatives'}"
+    for name, kind in (("positives", 1), ("negatives", 0)):
+        if len(set(answers.groups[answers.truth == kind])) < 2:
+            return f"{source} has {name} of one group alone"
     return "" if np.isfinite(answers.probability).all() else f"{source} has answers that are no numbers"
 
 

@@ -142,7 +142,7 @@ def evaluate_on(
     into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S-%f}")
     with copies.working(into, fresh=True) as made:
         storage.write_text(made / "run.yaml", dump(other))
-        metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judging, kept(artifact.config.provenance))
+        metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judged, kept(artifact.config.provenance))
     return metrics, into if storage.is_remote(into) else Path(into)
 
 
@@ -207,4 +207,4 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
     made = folders.make(run)
     with folders.sent(run, made, Console(stderr=True)):
         storage.write_text(made / "run.yaml", dump(prepared.run))
-        return clinical.write(made, {"test": [found["test"]]}, run.judging)[0], made
+        return clinical.write(made, {"test": [found["test"]]}, run.judged)[0], made

@@ -133,6 +133,14 @@ class Run(Section):
         )
 
     @property
+    def judged(self) -> Judging:
+        """How labels are judged, with the calibration that `auto` stands for."""
+        if self.judging.calibration != "auto":
+            return self.judging
+        shifted = self.training.balance != "none" or any(o.criterion.shifts for o in self.outputs.values())
+        return self.judging.model_copy(update={"calibration": "platt" if shifted else "temperature"})
+
+    @property
     def hides_ids(self) -> bool:
         """Whether recordings have codes instead of their ids in what is shown of the run, and no sound."""
         return self.data.of_people and not self.logging.show_ids

@@ -28,7 +28,7 @@ def score(
     run = prepared.run
     found = evaluate(prepared, artifact, parts, run.training.batch_size)
     several: dict[str, list[Evaluation]] = {part: [evaluation] for part, evaluation in found.items()}
-    metrics, made = clinical.write(folder, several, run.judging, kept(artifact.config.provenance))
+    metrics, made = clinical.write(folder, several, run.judged, kept(artifact.config.provenance))
     if made:
         artifact = artifact.told(decisions={label: asdict(own[""]) for label, own in made.items()})
     worst.write(folder, prepared, found, run.logging.worst_examples)

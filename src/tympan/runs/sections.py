@@ -124,9 +124,9 @@ class Judging(Section):
     number."""
     sensitivity: float | None = Field(default=None, gt=0, le=1)
     """The sensitivity that the chosen threshold is to have at least; by default Youden's J is largest."""
-    calibration: Literal["temperature", "platt", "none"] = "temperature"
-    """How probabilities are corrected, where the threshold is chosen: logits are divided by a number, or a number is
-    added as well, which positives with a weight of their own in training need."""
+    calibration: Literal["auto", "temperature", "platt", "none"] = "auto"
+    """How probabilities are corrected, where the threshold is chosen: logits are divided by a number (temperature), or
+    a number is added as well (platt), which `auto` does where positives or groups had weights of their own."""
     subgroups: dict[str, tuple[float, ...]] = {}
     """Columns whose values are judged each by itself: `{sex: [], age: [40, 60]}`, numbers between bounds."""
     smallest_subgroup: int = Field(default=5, ge=1)

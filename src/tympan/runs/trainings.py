@@ -55,7 +55,7 @@ def through(run: Run, folder: Path, splits: Sequence[Parts], seeds: Sequence[int
     metrics, alarms = first.metrics, list(dict.fromkeys(a for m in members.values() for a in m.alarms))
     if several:
         pooled = pool({name: member.found for name, member in members.items()})
-        metrics, _ = clinical.write(folder, pooled, run.judging)
+        metrics, _ = clinical.write(folder, pooled, run.judged)
         times = {stage: sum(member.times[stage] for member in members.values()) for stage in first.times}
         notes = [*dict.fromkeys(d for m in members.values() for d in m.doubts), *folders.notes(run, splits)]
         folders.summarise(folder, run, trained, times, notes, alarms, str(way.chosen), first.data, "", list(members))

@@ -23,6 +23,10 @@ class BCE(Loss):
     """How much less what is answered well already counts: each loss is multiplied by the distance of probability and
     target to this power (Lin et al. 2017, who take 2); 0 leaves it. Such probabilities are not calibrated either."""
 
+    @property
+    def shifts(self) -> bool:
+        return self.positive_weights is not None or self.focal > 0
+
     def fit(self, targets: Float[Tensor, "examples channels frames"]) -> "BCE":
         """A copy whose `auto` weights are the numbers they stand for."""
         if self.positive_weights != "auto":
