@@ -49,6 +49,8 @@ class Representation(nn.Module):
         self.heard = _at(audio, feature.sample_rate)
         self.resample = None if self.heard.rate == audio.rate else _resampler(audio, self.heard)
         self.features, self.signal = _of_every_channel(feature, self.heard)
+        self.unheard = max(self.signal.frames - (feature.target_length or self.signal.frames), 0)
+        """Frames that are cut off of a clip that is sound throughout."""
         if feature.target_length and self.signal.rate:
             self.signal = replace(self.signal, duration=feature.target_length / self.signal.rate)
 
@@ -95,8 +97,14 @@ class Representation(nn.Module):
         return or_last(real[:, at.clamp(max=length - 1)])
 
     def _of_length(self, x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Cut, or padded with frames that are not real, to the length that is asked for."""
-        more = (self.feature.target_length or x.shape[2]) - x.shape[2]
+        """The frames from where each clip's sound begins, or padded with frames that are not real, to the length that
+        is asked for."""
+        frames = self.feature.target_length or x.shape[2]
+        more = frames - x.shape[2]
+        if more < 0 and self.padding == "left":  # what is not sound goes first
+            begin = real.int().argmax(1).clamp(max=-more)
+            at = begin[:, None] + torch.arange(frames, device=x.device)
+            return x.gather(2, at[:, None].expand(-1, x.shape[1], -1)), real.gather(1, at)
         sides = (more, 0) if self.padding == "left" else (0, more)
         return (functional.pad(x, sides), functional.pad(real, sides, value=False)) if more else (x, real)
 

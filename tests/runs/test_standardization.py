@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from corpora import put_sound, tone
 from runs_helpers import run_of, stopped, trained
+from tympan.component import AssumptionWarning
 from tympan.data.split import Parts
 from tympan.features import Feature
 from tympan.representation import Representation
@@ -142,7 +143,7 @@ def test_a_run_keeps_them_in_its_file_and_artifact_says_whence_and_resumes_with_
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("frames", [30, 64])
-def test_a_target_length_cuts_or_pads_on_the_side_of_the_padding(side, frames):
+def test_a_target_length_pads_on_the_side_of_the_padding_and_cuts_silence_and_then_the_end(side, frames):
     audio, fields = Signal(("mono",), 8000.0, 0.5), {**FBANK, "standardize": "clip"}
     x = torch.randn(2, 1, 4000, generator=torch.Generator().manual_seed(0))
     samples = torch.tensor([4000, 3000])
@@ -155,8 +156,12 @@ def test_a_target_length_cuts_or_pads_on_the_side_of_the_padding(side, frames):
     assert y.shape == (2, 16, frames) and heard.shape == (2, frames)
     n = min(frames, whole.shape[2])
     inside = slice(-n, None) if side == "left" else slice(n)
-    assert y[:, :, inside].equal(whole[:, :, inside]) and heard[:, inside].equal(there[:, inside])
-    assert heard.sum() == there[:, inside].sum()
+    begin = there.int().argmax(1).clamp(max=whole.shape[2] - n).tolist()
+    for i, first in enumerate(begin):
+        assert y[i, :, inside].equal(whole[i, :, first : first + n])
+        assert heard[i, inside].equal(there[i, first : first + n])
+    assert heard.sum() == heard[:, inside].sum() and begin[0] == 0
+    assert made.unheard == whole.shape[2] - n
     standard, _ = Representation(audio, side, Feature.model_validate({**fields, "target_length": frames}))(x)
     assert standard.mean().item() == pytest.approx(0, abs=1e-5)  # what is added is the mean
 
@@ -166,3 +171,9 @@ def test_a_target_with_a_rate_takes_no_target_length(tmp_path):
     target = {"type": "continuous", "quantities": {"f0": "Hz"}, "rate": 20.0}
     with pytest.raises(ValueError, match=r"target_length.*no longer lie beside"):
         run_of(tmp_path, data=data, target=target, features={**FBANK, "target_length": 128})
+
+
+def test_sound_that_a_target_length_cuts_off_is_told(tmp_path):
+    short = run(tmp_path, [0.5] * 6, features={**FBANK, "target_length": 30})
+    with pytest.warns(AssumptionWarning, match=r"of a clip's 48 frames the first 30 are heard; shorten data\.duration"):
+        prepare(short, short.divide()[0]).pipeline()

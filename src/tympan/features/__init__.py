@@ -43,8 +43,9 @@ class Feature(Component):
     computed_from: int | None = Field(default=None, ge=1)
     """How many recordings `mean` and `std` were computed from, which a run writes; nothing where they were given."""
     target_length: int | None = Field(default=None, ge=1)
-    """Frames of a clip: more are cut off on the side that the data pad, fewer are padded there with what is the mean
-    after standardisation, and so says nothing. By default as many as the clip has."""
+    """Frames of a clip: more are cut off, first where nothing sounds and then at the end; fewer are padded, on the side
+    that the data pad, with what is the mean after standardisation, and so says nothing. By default as many as the clip
+    has."""
 
     @model_validator(mode="after")
     def _one_pair(self) -> "Feature":

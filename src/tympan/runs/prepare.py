@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..component import did_you_mean
+from ..component import assume, did_you_mean
 from ..data import Example, Source, Values, copies, storage
 from ..data.bad_samples import FILE, BadSamples
 from ..data.batch import Clips, Collate
@@ -96,7 +96,14 @@ class Prepared:
         for augmentation in run.augmentations:
             augmentation.ready()
         audio, model = self.source.audio, _brought(run.model)
-        return Pipeline(audio, self.source.padding, run.features, model, run.outputs, run.augmentations, run.seed)
+        made = Pipeline(audio, self.source.padding, run.features, model, run.outputs, run.augmentations, run.seed)
+        if unheard := made.representation.unheard:
+            kept = run.features.target_length or 0
+            assume(
+                f"features.target_length: of a clip's {kept + unheard} frames the first {kept} are heard; shorten "
+                f"data.duration ({audio.duration:g} s), or leave target_length out, to hear all that is read"
+            )
+        return made
 
     def artifact(self, pipeline: Pipeline, **provenance: Any) -> Artifact:
         """The pipeline with all that it needs to answer by itself."""
