@@ -125,6 +125,23 @@ def test_codes_are_unknown_thresholds_make_labels_and_labels_are_made_of_ratings
     assert [v.get("distorted V") for v in told] == [3, 0, 0, 0, 2, None, None, 1]  # as it is, but for the codes
 
 
+def test_parts_are_alike_in_the_labels_that_are_listed(config, tmp_path):
+    rows = [f"u{i},s{i // 2},{int(i // 2 < 8)},{i % 7 + 0.5}" for i in range(80)]  # 8 of 40 speakers
+    (tmp_path / "all.csv").write_text("\n".join(["uid,subject,hoarse,rating", *rows]))
+    (tmp_path / "recordings").rename(tmp_path / "sounds")
+    (tmp_path / "labels.txt").write_text("hoarse\nrating\n")  # a rating has no shares
+    fields = {**config, "splits": str(tmp_path / "all.csv"), "label_file": "labels.txt", "folder": "sounds"}
+    source = SpeechFolder(**fields)
+
+    def hoarse(stratify, seed):
+        parts = split(source, Split(ratios=(0.5, 0.25, 0.25), stratify=stratify), seed)
+        return [sum(source.values(i)["hoarse"] for i in own) for own in (parts.train, parts.validation, parts.test)]
+
+    assert [hoarse(None, seed) for seed in range(5)] == [[8, 4, 4]] * 5
+    assert [hoarse(("hoarse",), seed) for seed in range(5)] == [[8, 4, 4]] * 5
+    assert [hoarse((), seed) for seed in range(5)] != [[8, 4, 4]] * 5
+
+
 def test_a_study_is_a_folder_below_the_root(config, tmp_path):
     study = tmp_path / "study A"
     study.mkdir()

@@ -38,7 +38,7 @@ class Draw:
             [_group(d, own.get(d.groups.get("corpus", ""), kind)) for d in self.descriptions] for kind in self.kinds
         ]
         self.seed = seed
-        self.weights = self._weights(source, config.stratified)
+        self.weights = self._weights(source, config)
 
     @property
     def kind(self) -> str:
@@ -92,13 +92,17 @@ class Draw:
             for p in range(len(sizes))
         ]
 
-    def _weights(self, source: Source, stratify: Sequence[str]) -> Float[np.ndarray, "recordings classes"]:
+    def _weights(self, source: Source, config: "Split") -> Float[np.ndarray, "recordings classes"]:
         """Of each recording: 1, so that parts have equally many, and 1 for its class of each value."""
         each = np.ones((len(self.descriptions), 1))
-        if not stratify:
+        names = [name for group in source.label_groups for name in group] if config.by_labels else config.stratified
+        if not names:
             return each
         values = [source.values(i) for i in range(len(self.descriptions))]
-        return np.hstack([each, *(self._classes(name, [v.get(name) for v in values]) for name in stratify)])
+        columns = {name: [v.get(name) for v in values] for name in names}
+        if config.by_labels:
+            columns = {name: own for name, own in columns.items() if _is_label(own)}
+        return np.hstack([each, *(self._classes(name, own) for name, own in columns.items())])
 
     def _classes(self, name: str, labels: list[Any]) -> Float[np.ndarray, "recordings classes"]:
         if any(label is not None and np.ndim(label) for label in labels):
@@ -123,6 +127,14 @@ class Draw:
                         f"{kind or 'recording'} {some(shared)}: {len(shared)} in all, both in {a} and in {b}; move "
                         "all recordings of each into one part, else the score says nothing about anybody new"
                     )
+
+
+def _is_label(cells: list[Any]) -> bool:
+    """Whether what is known of a column is 0 or 1, once per recording."""
+    if any(np.ndim(x) for x in cells):
+        return False
+    known = {x for x in cells if x is not None and x == x}
+    return bool(known) and known <= {0, 1}
 
 
 def _group(description: Description, kind: str | None) -> str:

@@ -44,7 +44,8 @@ class Split(Section):
     group: str | None = None
     """The kind of group that is kept whole; by default the source's own, or each recording."""
     stratify: str | tuple[str, ...] | None = None
-    """A value with few classes, or several, whose shares should be alike in every part."""
+    """A value with few classes, or several, whose shares should be alike in every part; by default the labels of the
+    data's label file that are 0 or 1. `[]`: none."""
     folds: int | None = Field(default=None, ge=2)
     """Number of folds in a cross-validation, over everything, whatever parts the corpus has."""
     seed: int | None = Field(default=None, ge=0)
@@ -78,6 +79,11 @@ class Split(Section):
     def stratified(self) -> tuple[str, ...]:
         """The values whose shares should be alike in every part."""
         return (self.stratify,) if isinstance(self.stratify, str) else self.stratify or ()
+
+    @property
+    def by_labels(self) -> bool:
+        """Whether those are the labels that the data list."""
+        return self.stratify is None and self.protocol != "ordered"
 
     @property
     def share(self) -> float:

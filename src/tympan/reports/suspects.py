@@ -29,6 +29,7 @@ def rulings(scores: Scores) -> list[Ruling]:
 
     An output is suspect where a control is surely above chance, and the model not surely better than the control: the
     control's 95 % interval lies above chance, and that of the paired difference does not lie on the model's side of 0.
+    Where a control does as well and may do so by chance, that is said, and that it cannot be told.
     The figure is AUROC, whose chance is one half, or the main figure, whose chance is what majority and prior reach.
     """
     found = []
@@ -54,6 +55,13 @@ def rulings(scores: Scores) -> list[Ruling]:
             unsure = next(who for who, suspect in ruled.items() if suspect is None)
             why = there[unsure].get("note") or "there is no interval"
             found.append(Ruling(output, False, f"Whether {output} is suspect cannot be told: {why}."))
+        elif equal := [who for who, own in there.items() if _as_well(own["value"], mine["value"], metric)]:
+            told = "; ".join(f"{CONTROLS[who]}, {metric} {cell(there[who])}" for who in equal)
+            sentence = (
+                f"Whether {output} is suspect cannot be told: it is told as well as by the model, {metric} "
+                f"{cell(mine)}, though not surely better than by chance, by {told}."
+            )
+            found.append(Ruling(output, False, sentence))
     return found
 
 
@@ -64,6 +72,10 @@ def _chance(scores: Scores, output: str, metric: str) -> float | None:
               if metric in scores.get(f"baseline/{who}", {}).get(output, {})]  # fmt: skip
     known = [value for value in values if value is not None]
     return (max if higher_is_better(metric) else min)(known) if known else None
+
+
+def _as_well(control: float, model: float, metric: str) -> bool:
+    return control >= model if higher_is_better(metric) else control <= model
 
 
 def _suspect(control: Mapping[str, Any], metric: str, chance: float | None) -> bool | None:
