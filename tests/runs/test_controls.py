@@ -91,6 +91,23 @@ def test_only_what_the_recording_tells_is_suspect_and_said_everywhere(run):
     assert judged["parts"]["test"]["subgroups"]["sex"].keys() == {"m", "f"}
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_every_cell_can_be_read_in_a_narrow_terminal(width, tmp_path):
+    one = {"n": 240, "groups": 60, "positives": 104, "positive_groups": 26, "prevalence": 0.4}
+    one["figures"] = {name: figures(0.93215, 0.91234, 0.95678) for name in ("auroc", "brier_calibrated")}
+    fixed = {"threshold": 0.4, "temperature": 1.0, "bias": 0.0, "source": "threshold on validation, by Youden's J"}
+    labels = ("rough", "breathy", "tremulous", "slow")
+    part = {"recordings": dict.fromkeys(labels, one), "groups": dict.fromkeys(labels, one)}
+    part["subgroups"] = {"age": {"from 40 to 60": dict.fromkeys(labels, one), "from 60": dict.fromkeys(labels, one)}}
+    judged = {"decisions": {label: {"": fixed} for label in labels}, "parts": {"test": part}}
+    (tmp_path / "clinical.json").write_text(json.dumps(judged))
+    console = Console(record=True, width=width, file=StringIO())
+    terminal.render_judged(tmp_path, console)
+    lines = console.export_text().splitlines()
+    assert "…" not in "".join(lines) and max(map(len, lines)) <= width
+    assert "".join(lines).count("0.9322 [0.9123, 0.9568]") == 2 * 4 * 4
+
+
 def figures(value: float, low: float | None, high: float | None, paired: tuple[float, float] | None = None) -> dict:
     own = {"value": value, "low": low, "high": high, "n": 90, "groups": 30, "note": "", "unit": ""}
     own |= {"note": "no interval: 5 groups"} if low is None else {}

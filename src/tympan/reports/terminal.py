@@ -11,6 +11,9 @@ from rich.text import Text
 from . import clinical, facts, suspects
 from .table import Scores, beside, groups_of, headline_part, in_order, main_metric, marks, shown, unit, verdict
 
+_WIDEST = 28
+"""The widest column: a longer reason wraps."""
+
 
 def render(metrics: Mapping[str, Scores], console: Console) -> None:
     """Print a table for each part and output: the model first, then baselines, then references under a rule."""
@@ -42,15 +45,19 @@ def render_judged(folder: str | Path, console: Console, of_people: bool = False)
     judged, summary = (facts.json_of(Path(folder) / name) for name in ("clinical.json", "summary.json"))
     group = summary.get("group", "group")
     for told in clinical.tables(judged, group):
-        table = Table(box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left")
-        table.title = Text(told.title, style="bold")
-        table.add_column("")
-        for row in told.rows:
-            table.add_column(Text(row[0]))
-        for i, head in enumerate(told.heads[1:], 1):
-            table.add_row(head, *(Text(row[i]) for row in told.rows))
-        console.print(table)
-        console.print()
+        wide = [min(max(map(len, row)), _WIDEST) + 2 for row in told.rows]
+        for index, page in enumerate(_pages(wide, console.width - max(map(len, told.heads)) - 2)):
+            table = Table(
+                box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left"
+            )
+            table.title = Text(told.title if index == 0 else f"{told.title}, continued", style="bold")
+            table.add_column("", min_width=max(map(len, told.heads)))
+            for place in page:
+                table.add_column(Text(told.rows[place][0]), min_width=wide[place] - 2)
+            for i, head in enumerate(told.heads[1:], 1):
+                table.add_row(head, *(Text(told.rows[place][i]) for place in page))
+            console.print(table)
+            console.print()
     if judged or of_people or summary.get("clinical"):
         console.print(Text(clinical.NO_DEVICE))
 
@@ -65,17 +72,24 @@ def _tables(scores: Scores, output: str, width: int) -> list[Table]:
         found = [scores[who][output].get(metric) for who in whos]
         columns[f"{metric} ({named})" if named else metric] = [beside(f, metric) if f else "" for f in found]
     # A reason may be long, and wraps; an interval moves below its figure where the columns do not fit otherwise.
-    wide = {head: max(len(head), min(max(map(len, cells)), 28)) + 2 for head, cells in columns.items()}
+    wide = {head: max(len(head), min(max(map(len, cells)), _WIDEST)) + 2 for head, cells in columns.items()}
     if sum(wide.values()) > free:
         columns = {head: [c.replace(" [", "\n[") for c in cells] for head, cells in columns.items()}
         longest = {head: max(len(part) for c in cells for part in c.split("\n")) for head, cells in columns.items()}
         wide = {head: max(len(head), min(longest[head], 22)) + 2 for head in columns}
-    pages: list[list[str]] = [[]]
-    for head in columns:
-        if pages[-1] and sum(wide[h] for h in pages[-1]) + wide[head] > free:
+    heads = list(columns)
+    pages = _pages([wide[head] for head in heads], free)
+    return [_table(whos, {heads[place]: columns[heads[place]] for place in page}, wide) for page in pages]
+
+
+def _pages(wide: list[int], free: int) -> list[list[int]]:
+    """The places of columns of these widths, as many side by side as fit."""
+    pages: list[list[int]] = [[]]
+    for place, width in enumerate(wide):
+        if pages[-1] and sum(wide[other] for other in pages[-1]) + width > free:
             pages.append([])
-        pages[-1].append(head)
-    return [_table(whos, {head: columns[head] for head in page}, wide) for page in pages]
+        pages[-1].append(place)
+    return pages
 
 
 def _table(whos: list[str], columns: Mapping[str, list[str]], wide: Mapping[str, int]) -> Table:
