@@ -45,7 +45,8 @@ def tables(judged: Mapping[str, Any], group: str = "group") -> list[Table]:
     made = [_decided(judged["decisions"])]
     on = "which chose the threshold itself and so flatters" if part == "validation" else "at the fixed threshold"
     made.append(_table(f"{part}: recordings, {on}", "label", told["recordings"], group))
-    made.append(_table(f"{part}: {group}s, by their mean logit, at the same threshold", "label", told["groups"], group, recordings=False))
+    by_group = f"{part}: {group}s, by their mean logit, at the same threshold"
+    made.append(_table(by_group, "label", told["groups"], group, recordings=False))
     for column, values in told["subgroups"].items():
         rows = {f"{value}: {label}": own for value, labels in values.items() for label, own in labels.items()}
         made.append(_table(f"{part}: subgroups of {column}", column, rows, group))
