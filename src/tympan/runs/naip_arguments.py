@@ -55,7 +55,8 @@ _ELSEWHERE = {
     "bucket_name": "is part of data.root",
     **dict.fromkeys(("target_labels", "label_groups", "n_class"), "is what the label file says"),
 }
-KNOWN = tuple(dict.fromkeys((*_FIELDS, *_AUDIO, *NaipAudio.model_fields, *_ELSEWHERE)))
+_WORDS = tuple(word for word in NaipAudio.model_fields if word != "decoder")  # which is ours
+KNOWN = tuple(dict.fromkeys((*_FIELDS, *_AUDIO, *_WORDS, *_ELSEWHERE)))
 """Every name of an argument, or of its audio configuration, that is known."""
 _SHORT = {
     **{"i": "prefix", "s": "study", "d": "data_split_root", "l": "label_txt"},
