@@ -138,6 +138,7 @@ def test_all_its_arguments_at_their_defaults_are_naip_yaml():
     for section in ("model", "optimizer", "training", "loader", "target"):
         assert told[section] == ours[section]
     assert {k: v for k, v in told["head"].items() if k in ours["head"]} == ours["head"]
+    assert "# head.bottleneck: 768, as by default there" in imported("-i speech")
     assert told["head"]["bottleneck"] == 768 and "shared_dense" not in told["head"]
     assert told["audio"].items() <= ours["audio"].items()
     assert told["name"] == "v2" and told["data"].keys() == {"type", "folder", "root", "splits", "label_file"}

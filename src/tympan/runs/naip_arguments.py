@@ -174,12 +174,15 @@ def _cloud(config: dict[str, Any], given: dict[str, Any]) -> list[str]:
 
 
 def _head(config: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """The shared dense layer, which is there by `shared_dense` alone."""
+    """The first dense layer of each classifier, and the shared one, which is there by `shared_dense` alone."""
+    notes = []
+    if "clf_bottleneck" not in given:
+        notes.append(f"head.bottleneck: {_WIDTH}, as by default there; versions without clf_bottleneck: the backbone's")
     if _true(given, "shared_dense"):
         config["head"].setdefault("shared_dense", _WIDTH)
     elif config["head"].pop("shared_dense", None) is not None:
-        return ["sd_bottleneck: is the width of the layer that --shared_dense true adds, and was left out"]
-    return []
+        notes.append("sd_bottleneck: is the width of the layer that --shared_dense true adds, and was left out")
+    return notes
 
 
 def _sound(config: dict[str, Any], given: dict[str, Any]) -> list[str]:
