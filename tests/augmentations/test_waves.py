@@ -150,3 +150,11 @@ def test_cut_out_silences_one_stretch_of_the_sound():
 def test_ends_in_the_wrong_order_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}.low is 1.5.*exchange them"):
         Augmentation.model_validate({"type": name, "low": 1.5, "high": 1.2})
+
+
+@pytest.mark.parametrize(("name", "same"), [("gain", 0.0), ("pitch_shift", 0.0), ("speed", 1.0), ("time_stretch", 1.0)])
+def test_what_would_change_nothing_is_refused(name: str, same: float):
+    with pytest.raises(ValueError, match=f"{name}.low and high are both {same:g}.*, which changes nothing"):
+        Augmentation.model_validate({"type": name, "low": same, "high": same})
+    for fields in ({"p": 0.0, "high": same}, {"high": 1.5}):  # it is off, or it changes something
+        Augmentation.model_validate({"type": name, "low": same, **fields})

@@ -55,6 +55,12 @@ def test_every_mistake_is_told_at_once_with_line_and_column(tmp_path: Path) -> N
         (("type: cnn", "type: cnnn"), f"unknown model 'cnnn'; one of: {MODELS}; did you mean 'cnn'?"),
         (("{type: cnn, width: 8}", "{width: 8}"), f"a model needs a `type`; one of: {MODELS}"),
         (("name: tiny", "naem: tiny"), "naem: unknown field"),
+        (("name: tiny", "upload: gs://a/b"), "upload: unknown field; write checkpoint.upload"),
+        (("name: tiny", "output: gs://a/b"), "output: unknown field; write checkpoint.checkpoint_dir"),
+        (("name: tiny", "dataset: als"), "dataset: unknown field; write name, "),
+        (("name: tiny", "name: tiny\nhead: {layer_norm: true}"), "head.layer_norm: comes behind the bottleneck"),
+        (("name: tiny", "name: tiny\nhead: {shared_dense: 4, layer_norm: true}"), "and there is none; set bottleneck"),
+        (("name: tiny", "name: tiny\nhead: {activation: gelu}"), "head.activation: gelu comes behind bottleneck or"),
         (("target: {type: continuous, quantities: {diameter: m}}", ""), "nothing to predict; one of: binary"),
         (("name: tiny", "name: tiny\nloss: bce"), "loss 'bce' is for binary targets, and target 'continuous' is real"),
         (("name: tiny", "name: tiny\nmetrics: [accuracy]"), "metric 'accuracy' is for binary or class targets"),
@@ -78,6 +84,13 @@ def test_a_mistake_says_what_is_wrong(tmp_path: Path, change: tuple[str, str], s
     assert len(lines) == 1
     assert says in lines[0]
     assert lines[0].startswith("run.yaml:")
+
+
+def test_layers_that_are_there_may_be_described(tmp_path: Path) -> None:
+    for head in ("{bottleneck: 4, layer_norm: true, activation: gelu}", "{shared_dense: 4, activation: tanh}"):
+        read(tmp_path, GOOD + f"head: {head}\n")
+    (line,) = told(tmp_path, GOOD.replace("target: ", "targets: {size: {head: {layer_norm: true}, target: ") + "}}")
+    assert "targets.size.head.layer_norm: comes behind the bottleneck, and there is none" in line
 
 
 def test_numbers_are_numbers(tmp_path: Path) -> None:

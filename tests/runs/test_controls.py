@@ -66,6 +66,19 @@ def test_every_control_has_figures_and_a_difference(run):
     assert test["baseline/mfcc_svm"]["ill"]["auroc"]["value"] > 0.9
 
 
+def test_columns_of_the_speaker_that_are_named_are_there(tmp_path):
+    sections = clinic(str(tmp_path / "data"), False)
+    with pytest.raises(ValueError, match=r"judging\.speaker: .* nothing called 'agee' .*did you mean 'age'"):
+        run = run_of(tmp_path, **sections | {"judging": {"speaker": ["agee"]}})
+        prepare(run, run.divide()[0], hear=False)
+    for table in ("train", "test"):  # of the default, what is known is taken
+        path = tmp_path / f"data/{table}.csv"
+        path.write_text(path.read_text().replace("age", "site"))
+    for speaker in (["age", "sex"], ["site"]):
+        run = run_of(tmp_path, **sections | {"judging": {"speaker": speaker}})
+        prepare(run, run.divide()[0], hear=False)
+
+
 def test_what_is_told_of_people_elsewhere_is_no_device_either(tmp_path):
     console = Console(record=True, width=200, file=StringIO())
     terminal.render_judged(tmp_path, console)

@@ -19,14 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# An agent of a sweep writes parameters as options: --model.dropout=0.1.
-app.command(context_settings={"ignore_unknown_options": True})(train)
 for command in (
-    *(runs, resume, evaluate, compare, predict, embed, orchestrate),
+    *(train, runs, resume, evaluate, compare, predict, embed, orchestrate),
     *(generate, transform, fetch, upload, prepare, check, sweep),
     *(import_naip, doctor, schema),
 ):
-    app.command()(command)
+    # An agent of a sweep writes parameters as options, --model.dropout=0.1; and those of another program are imported.
+    app.command(context_settings={"ignore_unknown_options": command in (train, import_naip)})(command)
 app.command("list")(list_components)
 
 

@@ -1,5 +1,6 @@
 """Commands about runs: train, runs, resume, evaluate, compare, check, sweep."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -206,12 +207,12 @@ def check(config: Config, overrides: Overrides = None) -> None:
 
 
 def import_naip(
-    arguments: Annotated[list[str], typer.Argument(help="args.json, or the old program's command line in quotes.")],
+    arguments: Annotated[list[str], typer.Argument(help="args.json, or the old program's command line.")],
 ) -> None:
     """Print the configuration that arguments of mayo-timm stand for: tympan import-naip args.json > run.yaml."""
     from ..runs.naip_arguments import imported
 
-    text = " ".join(arguments)
+    text = arguments[0] if len(arguments) == 1 else shlex.join(arguments)
     if len(arguments) == 1 and Path(text).suffix == ".json":
         from ..data import storage
 

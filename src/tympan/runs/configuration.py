@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_ELSEWHERE = {
+    "upload": "write checkpoint.upload; of a run that exists: tympan upload RUN URI",
+    "output": "write checkpoint.checkpoint_dir, the folder of all runs, or checkpoint.run_dir, that of this one",
+    "dataset": "write name, which names the run, or data, where examples come from; other data: evaluate --dataset",
+}
+"""What is meant by names that are no fields of a run."""
+
 _LARGEST = 1 << 18  # bytes; a configuration is written by hand
 
 
@@ -69,7 +76,7 @@ def load_features(overrides: Sequence[str]) -> Feature:
     places: dict[tuple[str | int, ...], str] = {}
     for override in overrides:
         _override(plain, override, places)
-    return _valid(_Features, plain, "features", places).features
+    return valid(_Features, plain, "features", places).features
 
 
 def read(model: type[_Model], path: str | Path, overrides: Sequence[str]) -> _Model:
@@ -84,16 +91,27 @@ def read(model: type[_Model], path: str | Path, overrides: Sequence[str]) -> _Mo
     if away:
         token = trusted.set(frozenset())  # no code is taken on the word of a file that lies elsewhere
         try:
-            return _valid(model, plain, str(path), places)
+            return valid(model, plain, str(path), places)
         finally:
             trusted.reset(token)
     beside = str(Path(path).resolve().parent)
     if beside not in sys.path:  # where a component of the user's own may lie; last, so that it hides nothing
         sys.path.append(beside)
-    return _valid(model, plain, str(path), places)
+    return valid(model, plain, str(path), places)
 
 
-def _valid(model: type[_Model], plain: Any, where: str, places: Mapping[tuple[str | int, ...], str]) -> _Model:
+def valid(model: type[_Model], plain: Any, where: str, places: Mapping[tuple[str | int, ...], str]) -> _Model:
+    """Plain values -> what they say.
+
+    Args:
+        model: what they are of.
+        plain: as they were written.
+        where: they come from, as errors say it.
+        places: where each was written, by the keys that lead to it.
+
+    Raises:
+        ConfigurationError: something is refused.
+    """
     try:
         return model.model_validate(plain)
     except ValidationError as error:
@@ -173,6 +191,8 @@ def _explain(
         if problem["type"] == "extra_forbidden":
             fields = [f for f in allowed if f != "type"]
             why = f"unknown field; one of: {', '.join(fields)}{did_you_mean(str(loc[-1]), fields)}"
+            if len(loc) == 1 and loc[0] in _ELSEWHERE and "checkpoint" in fields:
+                why = f"unknown field; {_ELSEWHERE[loc[0]]}"
         elif problem["type"] == "missing":
             why = "is missing; it has no default"
         else:

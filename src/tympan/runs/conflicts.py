@@ -21,7 +21,7 @@ Conflict = tuple[str, str]
 def conflicts(run: Run) -> list[Conflict]:
     """Every conflict of a run."""
     found = [*_predicted(run), *_optimizer(run), *_hardware(run), *_validated(run), *_untrained(run), *_timed(run)]
-    found += _balanced(run)
+    found += [*_balanced(run), *_unread(run)]
     if len(set(run.seeds)) < len(run.seeds) or min(run.seeds, default=0) < 0:
         found.append(("seeds", "seeds are different whole numbers from 0 on"))
     if run.split.folds and any(set(parts) != set(PARTS) for _, parts in run.data.corpora.values()):
@@ -137,6 +137,23 @@ def _balanced(run: Run) -> Iterator[Conflict]:
         yield "training.balance", f"{by}, and a loss whose weights are auto, count rare classes twice; keep one of them"
     if by != "label" and not run.split.kinds(run.data)[0]:
         yield "training.balance", f"{by} needs groups, and the data name none; set split.group, or take label, or none"
+
+
+def _unread(run: Run) -> Iterator[Conflict]:
+    """What a head says of layers that it does not have; `relu` is the default, which run.yaml writes out."""
+    for name, output in ({} if _undecided(run) else run.outputs).items():
+        head, where = output.head, f"targets.{name}.head" if run.targets else "head"
+        if head.layer_norm and not head.bottleneck:
+            yield (
+                f"{where}.layer_norm",
+                "comes behind the bottleneck, and there is none; set bottleneck, or leave it out",
+            )
+        if head.activation not in ("relu", "none") and not head.bottleneck and not head.shared_dense:
+            yield (
+                f"{where}.activation",
+                f"{head.activation} comes behind bottleneck or shared_dense, and there is neither; set one of them, or "
+                "leave activation out",
+            )
 
 
 def _undecided(run: Run) -> bool:

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from ..component import Section, assume
 from ..data.decoders import Decoder
 
+HOP = 0.010
+"""Seconds from frame to frame."""
 _SHIFT, _FILL = 5.0, 0.001  # s, full scale
 _NOISE = 0.005  # full scale
 _SPEEDS, _TEMPOS, _GAIN = (0.6, 1.3), (0.5, 1.5), 12.0
-_HOP = 0.010  # s
 _UP = 100  # cells of the picture
 
 
@@ -64,6 +66,14 @@ class NaipAudio(Section):
     shift: bool = False
     """Moved in frequency: `affine_shift`."""
 
+    @model_validator(mode="after")
+    def _all_is_read(self) -> "NaipAudio":
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together: give both, or neither, and they are computed")
+        if self.pshift and not self.pshiftn:
+            raise ValueError("pshift shifts by pshiftn, which is 0 semitones; set pshiftn, or leave pshift out")
+        return self
+
     def sections(self) -> dict[str, Any]:
         """`data`, `features` and `augmentations` as they are written here."""
         half = self.num_mel_bins // 2
@@ -79,7 +89,7 @@ class NaipAudio(Section):
             (self.stretch, {"type": "time_stretch", "low": _TEMPOS[0], "high": _TEMPOS[1]}),
             (self.mixup, {"type": "mixup"}),
             (float(self.freqm > 0), {"type": "frequency_mask", "max_width": max(min(self.freqm, half), 1)}),
-            (float(self.timem > 0), {"type": "time_mask", "max_width": max(self.timem, 1) * _HOP}),
+            (float(self.timem > 0), {"type": "time_mask", "max_width": max(self.timem, 1) * HOP}),
             (float(self.noise), {"type": "spectrogram_noise"}),
             (float(self.cdo), {"type": "coarse_dropout"}),
             (float(self.shift), {"type": "affine_shift", "max_shift": min(_UP, self.num_mel_bins - 1)}),
@@ -95,6 +105,7 @@ class NaipAudio(Section):
                 "sample_rate": self.resample_rate,
                 "channels": "sum" if self.reduce else "first",
                 "duration": self.clip_length,
+                "padding": "right",
                 **({"decoder": self.decoder} if self.decoder != "auto" else {}),
             },
             "features": {**features, "normalize": "none", "empty_filters": "keep", "standardize": "dataset", **known},
@@ -107,9 +118,12 @@ def expanded(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ValueError: a section says the same thing itself.
+        ValidationError: a word of `audio` is refused.
     """
-    audio = config["audio"]
-    told = (audio if isinstance(audio, NaipAudio) else NaipAudio.model_validate(audio)).sections()
+    try:
+        told = NaipAudio.model_validate(config["audio"]).sections()
+    except ValidationError as error:
+        raise _below("audio", error) from error
     for section in ("features", "augmentations"):
         if config.get(section):
             raise ValueError(f"audio: stands for `{section}`, which is there as well; leave one of them out")
@@ -119,3 +133,14 @@ def expanded(config: Mapping[str, Any]) -> dict[str, Any]:
     if twice:
         raise ValueError(f"audio: says data.{twice[0]} as well; leave one of them out")
     return {**config, **told, "data": {**data, **told["data"]}, "audio": None}
+
+
+def _below(section: str, error: ValidationError) -> ValidationError:
+    """The same error, of fields of a section."""
+    problems = [
+        InitErrorDetails(
+            type=problem["type"], loc=(section, *problem["loc"]), input=problem["input"], ctx=problem.get("ctx", {})
+        )
+        for problem in error.errors()
+    ]
+    return ValidationError.from_exception_data(error.title, problems)

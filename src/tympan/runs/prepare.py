@@ -26,6 +26,7 @@ from . import balance, standardization
 from .encode import Encode
 from .rates import AtRate
 from .run import Run
+from .sections import Judging
 
 
 @dataclass
@@ -167,10 +168,13 @@ def prepare(run: Run, parts: Parts, hear: bool = True, folder: Path | None = Non
     names = list(dict.fromkeys(name for v in values for name in v))
     listed = {label: None for group in run.data.label_groups for label in group}
     labels = [{name: v.get(name) for name in listed} for v in values] if listed else values
-    for column in run.judging.subgroups:
+    asked = [("subgroups", column) for column in run.judging.subgroups]
+    if run.judging.speaker != Judging().speaker:  # the default is of what is known
+        asked += [("speaker", column) for column in run.judging.speaker]
+    for where, column in asked:
         if column not in names:
             raise ValueError(
-                f"judging.subgroups: {run.data.type} knows nothing called {column!r} of its training part"
+                f"judging.{where}: {run.data.type} knows nothing called {column!r} of its training part"
                 f"{did_you_mean(column, names)}"
             )
     outputs: dict[str, Output] = {}

@@ -132,7 +132,7 @@ class Judging(Section):
     smallest_subgroup: int = Field(default=5, ge=1)
     """Of a subgroup with fewer groups (speakers) no figure is given."""
     speaker: tuple[str, ...] = ("age", "sex")
-    """Columns of which a control tries to tell the labels, where they are known."""
+    """Columns of which a control tries to tell the labels; of these default ones, where they are known."""
 
     @model_validator(mode="after")
     def _one_rule(self) -> "Judging":

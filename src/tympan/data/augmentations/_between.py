@@ -13,6 +13,9 @@ class Between(Augmentation):
     unit: ClassVar[str] = ""
     """Of both, as messages write it behind a number."""
 
+    nothing: ClassVar[float | None] = None
+    """The number that leaves sound as it is, if there is one."""
+
     low: float
     """The lowest."""
     high: float
@@ -23,6 +26,11 @@ class Between(Augmentation):
         if self.low > self.high:
             raise ValueError(
                 f"{self.type}.low is {self.low:g}{self.unit}, above high, {self.high:g}{self.unit}; exchange them"
+            )
+        if self.p and self.low == self.high == self.nothing:
+            raise ValueError(
+                f"{self.type}.low and high are both {self.low:g}{self.unit}, which changes nothing; change one of "
+                "them, or leave it out"
             )
         return self
 

@@ -21,6 +21,7 @@ class Tempo(Between):
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
     moves_sound: ClassVar[bool] = True
+    nothing: ClassVar[float | None] = 1.0
 
     @abstractmethod
     def play(

@@ -21,6 +21,7 @@ class Gain(Between):
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
     unit: ClassVar[str] = " dB"
+    nothing: ClassVar[float | None] = 0.0
 
     low: float = Field(default=-12.0, ge=-120, le=120)
     """The lowest gain, in dB."""

@@ -22,6 +22,7 @@ class PitchShift(Between):
     on: ClassVar[On] = "waveform"
     draws: ClassVar[int] = 1
     unit: ClassVar[str] = " semitones"
+    nothing: ClassVar[float | None] = 0.0
 
     low: float = Field(default=-2.0, ge=-24, le=24)
     """The lowest shift, in semitones."""
