@@ -16,7 +16,7 @@ from runs_helpers import ONE_EPOCH, trained, write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.pipeline import Pipeline
-from tympan.runs.other import evaluate_on
+from tympan.runs.other import evaluate_on, run_of
 from tympan.serving.artifact import Artifact
 
 HEAD = {"bottleneck": 6, "shared_dense": 5, "layer_norm": True}
@@ -83,6 +83,16 @@ def test_ft_is_the_dense_layer_before_its_normalisation_and_st_the_shared_one(cl
     torch.testing.assert_close(pipeline.embed(x, layer="ft", pooling="max"), torch.maximum(*dense))
 
 
+def test_nothing_is_written_where_data_lie_unless_it_is_asked_for(clinic, tmp_path, monkeypatch):
+    folder = another(tmp_path, "hospital")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    told("embed", clinic[1], "--data", "hospital")
+    monkeypatch.chdir(folder)
+    made = Path(told("embed", clinic[1]).strip().splitlines()[-1])
+    assert sorted(tmp_path.rglob("*")) == before and pq.read_table(made).num_rows == 12
+
+
 @pytest.mark.parametrize(("layer", "width"), [("pt", 8), ("ft", 6), ("st", 5)])
 def test_embeddings_of_a_runs_own_data_say_who_and_which_part(layer, width, clinic, tmp_path):
     told("embed", clinic[1], "--layer", layer, "-o", tmp_path / "e.parquet")
@@ -104,6 +114,10 @@ def test_embeddings_of_other_data_and_of_files(clinic, tmp_path):
     ours, files = (pq.read_table(tmp_path / f"{n}.parquet").to_pylist() for n in "ef")
     assert [r["subject"] for r in ours] == ["gus"] * 3 + ["hal"] * 3 and {r["split"] for r in ours} == {"test"}
     np.testing.assert_allclose([r["vector"] for r in ours], [r["vector"] for r in files], atol=1e-5)
+    (made,) = told("embed", clinic[1] / "model", "--data", folder).splitlines()[-1:]
+    assert Path(made).parent == clinic[1] / "embeddings" and pq.read_table(made).to_pylist() == ours
+    with pytest.raises(FileNotFoundError, match="nor does the folder above it; name sound files"):
+        run_of(str(tmp_path))
 
 
 def test_a_layer_that_is_not_there_is_told(clinic):
@@ -137,8 +151,9 @@ def test_other_data_are_scored_with_everything_frozen(clinic, tmp_path):
 def test_outputs_are_called_as_one_says(clinic, tmp_path, monkeypatch):
     folder = another(tmp_path, "new")
     monkeypatch.chdir(tmp_path)
-    told("embed", clinic[1], "--data", folder, "--dataset", "ward-7")
-    assert pq.read_table(tmp_path / "ward-7" / "embeddings.parquet").num_rows == 6
+    embedded = Path(told("embed", clinic[1], "--data", folder, "--dataset", "ward-7").strip().splitlines()[-1])
+    assert embedded.parent == clinic[1] / "embeddings" and embedded.name.startswith("ward-7-")
+    assert pq.read_table(embedded).num_rows == 6
     made = told("evaluate", clinic[1], "--data", folder, "--dataset", "ward-7").strip().splitlines()[-1]
     assert Path(made).parent == clinic[1] / "evaluations" and Path(made).name.startswith("ward-7-")
     for arguments, says in (

@@ -151,6 +151,8 @@ def test_a_run_in_a_bucket_is_scored_compared_asked_and_begun_with(run, tmp_path
     assert told("predict", uri, sound) == told("predict", run, sound)
     told("embed", uri, "--out", f"{s3}/embeddings.csv")
     assert storage.read_text(f"{s3}/embeddings.csv").count(",pt,") == 60
+    told("embed", f"{uri}/model", "--out", f"{s3}/of_the_artifact.csv")
+    assert storage.read_text(f"{s3}/of_the_artifact.csv") == storage.read_text(f"{s3}/embeddings.csv")
     assert told("compare", uri, run)[-1] == f"{uri}/report/comparison.html"
     assert storage.exists(f"{uri}/report/comparison.html")
     begun = trained(tmp_path, training={"max_epochs": 0}, checkpoint={"load_from_checkpoint": uri})

@@ -54,18 +54,32 @@ def on_other(run: Run, data: str) -> Run:
     return run.model_copy(update={"data": Source.model_validate({**fields, **changed})})
 
 
+def run_of(folder: str) -> str:
+    """The folder of a run, a path or URI: the one that is given, or the one above it if that is an artifact's.
+
+    Raises:
+        FileNotFoundError: there is no run in either.
+    """
+    for place in (folder, copies.above(folder)[1]):
+        if storage.exists(storage.join(place, "run.yaml")):
+            return place
+    raise FileNotFoundError(
+        f"{folder}: holds no run.yaml that says which data, nor does the folder above it; name sound files, or the "
+        "run's folder"
+    )
+
+
 def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
     """The recordings of a run's own data, each with its part of the split, or those of other data.
 
+    Args:
+        folder: the run's, a path or URI.
+        data: the other data, a folder or a table.
+
     Raises:
-        FileNotFoundError: there is no run in the folder.
         ValueError: the data are of another kind.
     """
     place = copies.here(folder)
-    if not (place / "run.yaml").is_file():
-        raise FileNotFoundError(
-            f"{folder}: holds no run.yaml that says which data; name sound files, or the run's folder"
-        )
     run = load(place / "run.yaml")
     parts: dict[str, str] = {}
     if data is not None:
@@ -118,7 +132,7 @@ def evaluate_on(
         assume(f"the run's own data cannot be read ({error}); baselines are left out")
         own = None
     found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
-    into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S-%f}")
+    into = output(folder, "evaluations", data, dataset)
     with copies.working(into, fresh=True) as made:
         storage.write_text(made / "run.yaml", dump(other))
         metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judging, kept(artifact.config.provenance))
@@ -135,6 +149,12 @@ def named(data: str, dataset: str | None = None) -> str:
         return storage.check_id(dataset)
     folder = data.rpartition("/")[0] if data.lower().endswith(_TABLES) else data
     return Path(folder.rstrip("/")).name or "data"
+
+
+def output(folder: str, kind: str, data: str | None, dataset: str | None = None) -> str:
+    """A name that no other output of a run has, below its folder by their kind: never in the folder of the data."""
+    name = "own" if data is None else named(data, dataset)
+    return storage.join(folder, kind, f"{name}-{datetime.now():%Y%m%d-%H%M%S-%f}")
 
 
 def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:
