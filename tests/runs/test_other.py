@@ -16,7 +16,8 @@ from runs_helpers import ONE_EPOCH, trained, write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.pipeline import Pipeline
-from tympan.runs.other import evaluate_on, run_of
+from tympan.runs.configuration import load
+from tympan.runs.other import evaluate_on, evaluate_weights, run_of
 from tympan.serving.artifact import Artifact
 
 HEAD = {"bottleneck": 6, "shared_dense": 5, "layer_norm": True}
@@ -213,3 +214,16 @@ def test_bare_weights_are_scored_strictly_and_nothing_vouches_for_them(suffix, c
     assert result.exit_code != 0 and "other.pth does not fit the configuration" in str(
         result.exception or result.output
     )
+
+
+def test_what_stands_in_the_way_of_bare_weights_is_told_first(clinic, tmp_path):
+    weights = tmp_path / "text.pth"
+    weights.write_text("hello weights\n")
+    said = CliRunner().invoke(app, ["evaluate", str(clinic[2]), "--weights", str(weights)]).exception
+    assert isinstance(said, ValueError) and f"--weights: {weights} cannot be read as weights" in str(said)
+    sound = str(clinic[1] / "model" / "model.safetensors")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    there = f"checkpoint={{run_dir: {tmp_path / 'full'}}}"
+    with pytest.raises(ValueError, match=r"run_dir: .*full is there already"):  # and no note that nothing vouches
+        evaluate_weights(load(clinic[2], [there]), sound)

@@ -66,6 +66,22 @@ def tell(copy: Sent, console: Console) -> None:
     console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
+def check_free(run: Run) -> None:
+    """Refuse a folder that the run asks for and that holds something already, before anything is computed.
+
+    Raises:
+        ValueError: it does.
+    """
+    folder = Path(run.checkpoint.run_dir or "").expanduser()
+    there = run.checkpoint.run_dir and (folder.is_symlink() or folder.exists())
+    if there and (not folder.is_dir() or any(folder.iterdir())):
+        what = "holds a run already" if (folder / "run.yaml").is_file() else "is there already and is not empty"
+        raise ValueError(
+            f"checkpoint.run_dir: {folder} {what}, and nothing of it is overwritten; "
+            "name another folder, or leave run_dir out"
+        )
+
+
 def make(run: Run) -> Path:
     """A new folder that no other run has, also when two start at once; folders above it are made.
 
@@ -77,13 +93,8 @@ def make(run: Run) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             folder.mkdir()
-        except FileExistsError as error:
-            if not folder.is_dir() or any(folder.iterdir()):
-                what = "holds a run already" if (folder / "run.yaml").is_file() else "is there already and is not empty"
-                raise ValueError(
-                    f"checkpoint.run_dir: {folder} {what}, and nothing of it is overwritten; "
-                    "name another folder, or leave run_dir out"
-                ) from error
+        except FileExistsError:
+            check_free(run)
         return folder
     parent = Path(run.checkpoint.checkpoint_dir).expanduser()
     same = hashlib.sha256(dump(run).encode()).hexdigest()[:6]

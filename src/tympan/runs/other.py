@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import load as load_pickled
 
+from .. import state_dict
 from ..component import assume
 from ..data import Source, copies, storage
 from ..data.split import Parts
@@ -188,15 +186,15 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds no weights, or those of another network.
+        ValueError: it holds no weights, or those of another network; or the run's folder holds something already.
     """
+    folders.check_free(run)
+    state = state_dict.read(copies.here(weights), f"--weights: {weights}")
     prepared = prepare(run, run.divide()[0])
     pipeline = prepared.pipeline()
-    path = copies.here(weights)
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else load_pickled(path, "cpu", weights_only=True)
         pipeline.load_state_dict(state)
-    except (SafetensorError, RuntimeError, EOFError, AttributeError, TypeError, ValueError) as error:
+    except RuntimeError as error:
         raise ValueError(f"--weights: {weights} does not fit the configuration: {error}") from error
     assume(
         f"nothing vouches that {weights} was trained by this configuration; names and shapes agree, no more is known"
