@@ -179,7 +179,7 @@ def test_baselines_are_left_out_where_the_runs_own_data_are_gone(clinic, tmp_pat
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("speakers", "subject ann: 1 in all, are what the run was trained on"),
+        ("speakers", r"subject ann: 1 in all, are what the run was .* in the column 'subject': 'other-ann' for 'ann'"),
         ("labels", "no column 'dysarthria'"),
         ("nothing", "holds none of train.csv"),
     ],

@@ -86,7 +86,7 @@ def resume(
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where runs are made.")] = Path("runs"),
+    folder: Annotated[str, typer.Argument(help="Where runs are made, on this machine.")] = "runs",
 ) -> None:
     """List the runs in a folder, the newest first: status, step, best figure, age."""
     from rich.console import Console

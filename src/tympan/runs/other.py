@@ -169,10 +169,12 @@ def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> Non
     trained = {*kept["train"]["group_names"], *kept["validation"]["group_names"]}
     shared = sorted({other.group_of(other.data.describe(i)) for i in everything} & trained)
     if shared:
-        kind = other.split.kinds(other.data)[0] or "recordings"
+        kind = other.split.kinds(other.data)[0]
         raise ValueError(
-            f"--data: {kind} {some(shared)}: {len(shared)} in all, are what the run was trained on, and the score "
-            "would say nothing about anybody new; take their rows out"
+            f"--data: {kind or 'recordings'} {some(shared)}: {len(shared)} in all, are what the run was trained on, "
+            "and the score would say nothing about anybody new; take their rows out. If they are others who were given "
+            f"the same names, rename them there, {f'in the column {kind!r}' if kind else 'by their ids'}: "
+            f"'other-{shared[0]}' for '{shared[0]}', and so on"
         )
 
 

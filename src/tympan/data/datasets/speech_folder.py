@@ -150,7 +150,7 @@ class SpeechFolder(Recordings):
 
     def _tables(self) -> list[tuple[str | None, str]]:
         splits = self.splits or self.place
-        if splits.endswith((".csv", ".tsv", ".jsonl", ".parquet")):
+        if splits.lower().endswith((".csv", ".tsv", ".jsonl", ".parquet")):
             return [(None, splits)]
         there = {name: uri for name in _PARTS if once.exists(uri := storage.join(splits, name))}
         if not there:
