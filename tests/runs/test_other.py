@@ -1,6 +1,7 @@
 """Other data for a trained run, bare weights, and embeddings of every layer, on a made-up clinic."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from runs_helpers import ONE_EPOCH, trained, write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.pipeline import Pipeline
+from tympan.runs.again import evaluate_again
 from tympan.runs.configuration import load
 from tympan.runs.other import evaluate_on, evaluate_weights, run_of
 from tympan.serving.artifact import Artifact
@@ -193,6 +195,23 @@ def test_data_that_do_not_fit_are_refused(how, says, clinic, tmp_path):
         table.unlink()
     with pytest.raises(ValueError, match=says):
         evaluate_on(str(clinic[1]), str(folder))
+
+
+def test_the_report_says_that_the_model_was_trained_elsewhere_and_frozen(clinic, tmp_path):
+    folder = another(tmp_path, "hospital")
+    output = told("evaluate", clinic[1], "--data", folder)
+    page, made = output.strip().splitlines()[-2:]
+    assert page == f"report: {made}/report/index.html"
+    text = (Path(made) / "report" / "index.html").read_text()
+    assert f"trained elsewhere, as the run “{clinic[1].name}”, and is judged here on other data, “hospital”" in text
+    assert "Everything was frozen" in text and "fitted on the training part of that run" in text
+    assert "dysarthria-calibration" in text and "suspect" in text and not re.search("new-(gus|hal)", text)
+    tripod = (Path(made) / "report" / "tripod.md").read_text()
+    assert "evaluated on other data, without being updated" in tripod and "SHA-256" not in tripod
+    data = json.loads((Path(made) / "summary.json").read_text())["data"]
+    assert data["test"]["recordings"] == 6 and data["train"]["recordings"] > 0
+    with pytest.raises(ValueError, match="holds figures on other data; name the folder of the run"):
+        evaluate_again(made)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -180,7 +180,7 @@ def summarise(
         "channels_last": run.hardware.channels_last,
         "wait_share": round(float(np.mean([t.wait_share for t in trained])), 4),
         "clips_per_second": round(float(np.mean([t.clips_per_second for t in trained])), 1),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+        "versions": versions(),
         "data": data,
         "clinical": run.clinical,
         "group": run.split.kinds(run.data)[0] or "recording",
@@ -190,7 +190,12 @@ def summarise(
         "notes": notes,
         "alarms": alarms,
     }
-    _save(folder, text)
+    save(folder, text)
+
+
+def versions() -> dict[str, str]:
+    """What computes here, by name."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}}
 
 
 def ended(folder: Path) -> bool:
@@ -212,8 +217,9 @@ def summary(folder: Path) -> dict[str, Any]:
 def heard(folder: Path) -> None:
     """Say in summary.json that the test part was heard after all."""
     told = summary(folder)
-    _save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
+    save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
 
 
-def _save(folder: Path, told: dict[str, Any]) -> None:
+def save(folder: Path, told: dict[str, Any]) -> None:
+    """Write summary.json."""
     storage.write_text(folder / "summary.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")

@@ -16,7 +16,7 @@ from ..data.table import some
 from ..objectives.decision import kept
 from ..serving.answer import Named
 from ..serving.artifact import Artifact
-from . import clinical
+from . import clinical, elsewhere
 from . import folder as folders
 from .again import named_parts
 from .configuration import load
@@ -99,7 +99,7 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
 def evaluate_on(
     folder: str, data: str, *, dataset: str | None = None, device: str = "auto"
 ) -> tuple[Metrics, str | Path]:
-    """Score a run's artifact on all recordings of other data; nothing is fitted anew.
+    """Score a run's artifact on all recordings of other data, and report it; nothing is fitted anew.
 
     Baselines are those of the run's own training part, where that can still be read.
 
@@ -129,11 +129,13 @@ def evaluate_on(
     except (OSError, ValueError) as error:
         assume(f"the run's own data cannot be read ({error}); baselines are left out")
         own = None
-    found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
+    prepared = Prepared(other, Parts([], [], everything))
+    found = evaluate(prepared, artifact, ("test",), run.training.batch_size, own)
     into = output(folder, "evaluations", data, dataset)
     with copies.working(into, fresh=True) as made:
         storage.write_text(made / "run.yaml", dump(other))
         metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judging, kept(artifact.config.provenance))
+        elsewhere.publish(made, place, prepared, artifact, found, named(data, dataset), own is not None)
     return metrics, into if storage.is_remote(into) else Path(into)
 
 
