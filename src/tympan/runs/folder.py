@@ -18,6 +18,7 @@ from ..data import storage
 from ..data.split import Parts
 from ..data.upload import Sent, send
 from ..objectives import PROBABLE
+from . import ids
 from .mirror import prune
 from .obtain import told as obtained
 from .resolved import dump
@@ -56,13 +57,14 @@ def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
 
 
 def _copy(folder: Path, into: str, console: Console) -> None:
-    tell(send(folder, into), console)
+    tell(send(folder, into, without=(ids.FILE,)), console)
     prune(folder, into)
 
 
 def tell(copy: Sent, console: Console) -> None:
     """Say what was copied, and where to."""
     said = f"copied to {copy.uri}: {copy.sent} files ({copy.size:,} bytes), {copy.there} were there"
+    said += f"; left here, since it tells whose the codes are: {', '.join(copy.kept)}" if copy.kept else ""
     console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
