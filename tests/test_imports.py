@@ -9,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "tympan"
 FLOORS = [
-    {"addresses", "component", "device", "frames", "kernel", "memory", "signals", "acoustics"},
+    {"addresses", "component", "device", "frames", "kernel", "memory", "signals", "state_dict", "acoustics"},
     {"columns", "skin_conductance", "electrodermal"},
     {"data", "features", "models", "objectives"},
     {"head", "representation", "feedback", "mixing", "output", "pipeline"},

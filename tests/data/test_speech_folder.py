@@ -161,6 +161,8 @@ def test_tables_may_be_elsewhere_and_folders_below_the_root(config, tmp_path):
     assert source[11].waveform.any()
     source = SpeechFolder(**{**config, "root": root}, folder="", splits=str(splits / "test.csv"))
     assert [source.describe(i).part for i in range(len(source))] == [None] * 4
+    (splits / "test.csv").rename(splits / "Up.CSV")
+    assert len(SpeechFolder(**{**config, "root": root}, folder="", splits=str(splits / "Up.CSV"))) == 4
     with pytest.raises(ValueError, match=r"recordings/recordings; clinic-ann-0 is directly below .*write `folder: ''`"):
         len(SpeechFolder(**{**config, "root": root}, splits=str(splits)))
     with pytest.raises(ValueError, match=r"no folder .*utterances; `root` and `folder` name"):

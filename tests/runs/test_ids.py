@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from corpora.speech_folder import SPEAKERS, fabricate
 from runs_helpers import clinic, run_of
-from tympan.data import Source
+from tympan.cli import app
+from tympan.data import Source, storage
 from tympan.reports import terminal
 from tympan.runs import ids
 from tympan.runs.again import evaluate_again
@@ -103,3 +105,13 @@ def test_sources_of_people_are_told_apart(source: dict[str, Any], people: bool) 
     if source["type"] == "mixture":
         source = {key: value for key, value in source.items() if key != "path"}
     assert Source.model_validate(source).of_people is people
+
+
+def test_whose_the_codes_are_is_not_sent_with_a_copy(tmp_path: Path) -> None:
+    to = f"memory://{tmp_path.name}"
+    found = clinic(tmp_path, checkpoint={"checkpoint_dir": str(tmp_path / "runs"), "upload": to})
+    there = [uri.rpartition("/")[2] for uri in storage.listing(f"{to}/{found.folder.name}")]
+    assert (found.folder / "ids.csv").is_file() and "predictions.parquet" in there and "ids.csv" not in there
+    said = CliRunner().invoke(app, ["upload", str(found.folder), f"{to}/again"])
+    assert said.exit_code == 0 and "left here, since it tells whose the codes are: ids.csv" in said.output
+    assert "ids.csv" not in [uri.rpartition("/")[2] for uri in storage.listing(f"{to}/again")]

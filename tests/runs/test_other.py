@@ -1,6 +1,7 @@
 """Other data for a trained run, bare weights, and embeddings of every layer, on a made-up clinic."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from runs_helpers import ONE_EPOCH, trained, write
 from tympan.cli import app
 from tympan.component import AssumptionWarning
 from tympan.pipeline import Pipeline
-from tympan.runs.other import evaluate_on
+from tympan.runs.again import evaluate_again
+from tympan.runs.configuration import load
+from tympan.runs.other import evaluate_on, evaluate_weights, run_of
 from tympan.serving.artifact import Artifact
 
 HEAD = {"bottleneck": 6, "shared_dense": 5, "layer_norm": True}
@@ -83,6 +86,16 @@ def test_ft_is_the_dense_layer_before_its_normalisation_and_st_the_shared_one(cl
     torch.testing.assert_close(pipeline.embed(x, layer="ft", pooling="max"), torch.maximum(*dense))
 
 
+def test_nothing_is_written_where_data_lie_unless_it_is_asked_for(clinic, tmp_path, monkeypatch):
+    folder = another(tmp_path, "hospital")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    told("embed", clinic[1], "--data", "hospital")
+    monkeypatch.chdir(folder)
+    made = Path(told("embed", clinic[1]).strip().splitlines()[-1])
+    assert sorted(tmp_path.rglob("*")) == before and pq.read_table(made).num_rows == 12
+
+
 @pytest.mark.parametrize(("layer", "width"), [("pt", 8), ("ft", 6), ("st", 5)])
 def test_embeddings_of_a_runs_own_data_say_who_and_which_part(layer, width, clinic, tmp_path):
     told("embed", clinic[1], "--layer", layer, "-o", tmp_path / "e.parquet")
@@ -104,6 +117,10 @@ def test_embeddings_of_other_data_and_of_files(clinic, tmp_path):
     ours, files = (pq.read_table(tmp_path / f"{n}.parquet").to_pylist() for n in "ef")
     assert [r["subject"] for r in ours] == ["gus"] * 3 + ["hal"] * 3 and {r["split"] for r in ours} == {"test"}
     np.testing.assert_allclose([r["vector"] for r in ours], [r["vector"] for r in files], atol=1e-5)
+    (made,) = told("embed", clinic[1] / "model", "--data", folder).splitlines()[-1:]
+    assert Path(made).parent == clinic[1] / "embeddings" and pq.read_table(made).to_pylist() == ours
+    with pytest.raises(FileNotFoundError, match="nor does the folder above it; name sound files"):
+        run_of(str(tmp_path))
 
 
 def test_a_layer_that_is_not_there_is_told(clinic):
@@ -137,8 +154,9 @@ def test_other_data_are_scored_with_everything_frozen(clinic, tmp_path):
 def test_outputs_are_called_as_one_says(clinic, tmp_path, monkeypatch):
     folder = another(tmp_path, "new")
     monkeypatch.chdir(tmp_path)
-    told("embed", clinic[1], "--data", folder, "--dataset", "ward-7")
-    assert pq.read_table(tmp_path / "ward-7" / "embeddings.parquet").num_rows == 6
+    embedded = Path(told("embed", clinic[1], "--data", folder, "--dataset", "ward-7").strip().splitlines()[-1])
+    assert embedded.parent == clinic[1] / "embeddings" and embedded.name.startswith("ward-7-")
+    assert pq.read_table(embedded).num_rows == 6
     made = told("evaluate", clinic[1], "--data", folder, "--dataset", "ward-7").strip().splitlines()[-1]
     assert Path(made).parent == clinic[1] / "evaluations" and Path(made).name.startswith("ward-7-")
     for arguments, says in (
@@ -163,7 +181,7 @@ def test_baselines_are_left_out_where_the_runs_own_data_are_gone(clinic, tmp_pat
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("speakers", "subject ann: 1 in all, are what the run was trained on"),
+        ("speakers", r"subject ann: 1 in all, are what the run was .* in the column 'subject': 'other-ann' for 'ann'"),
         ("labels", "nothing is known there of dysarthria, old, which the run predicts"),
         ("nothing", "holds none of train.csv"),
     ],
@@ -207,6 +225,23 @@ def test_tables_may_lie_apart_from_the_sound_as_a_folder_or_one(clinic, tmp_path
     assert pq.read_table(tmp_path / "e.parquet").num_rows == len(rows) - 1
 
 
+def test_the_report_says_that_the_model_was_trained_elsewhere_and_frozen(clinic, tmp_path):
+    folder = another(tmp_path, "hospital")
+    output = told("evaluate", clinic[1], "--data", folder)
+    page, made = output.strip().splitlines()[-2:]
+    assert page == f"report: {made}/report/index.html"
+    text = (Path(made) / "report" / "index.html").read_text()
+    assert f"trained elsewhere, as the run “{clinic[1].name}”, and is judged here on other data, “hospital”" in text
+    assert "Everything was frozen" in text and "fitted on the training part of that run" in text
+    assert "dysarthria-calibration" in text and "suspect" in text and not re.search("new-(gus|hal)", text)
+    tripod = (Path(made) / "report" / "tripod.md").read_text()
+    assert "evaluated on other data, without being updated" in tripod and "SHA-256" not in tripod
+    data = json.loads((Path(made) / "summary.json").read_text())["data"]
+    assert data["test"]["recordings"] == 6 and data["train"]["recordings"] > 0
+    with pytest.raises(ValueError, match="holds figures on other data; name the folder of the run"):
+        evaluate_again(made)
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_bare_weights_are_scored_strictly_and_nothing_vouches_for_them(suffix, clinic, tmp_path):
     weights = clinic[1] / "model" / "model.safetensors"
@@ -226,3 +261,16 @@ def test_bare_weights_are_scored_strictly_and_nothing_vouches_for_them(suffix, c
     assert result.exit_code != 0 and "other.pth does not fit the configuration" in str(
         result.exception or result.output
     )
+
+
+def test_what_stands_in_the_way_of_bare_weights_is_told_first(clinic, tmp_path):
+    weights = tmp_path / "text.pth"
+    weights.write_text("hello weights\n")
+    said = CliRunner().invoke(app, ["evaluate", str(clinic[2]), "--weights", str(weights)]).exception
+    assert isinstance(said, ValueError) and f"--weights: {weights} cannot be read as weights" in str(said)
+    sound = str(clinic[1] / "model" / "model.safetensors")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    there = f"checkpoint={{run_dir: {tmp_path / 'full'}}}"
+    with pytest.raises(ValueError, match=r"run_dir: .*full is there already"):  # and no note that nothing vouches
+        evaluate_weights(load(clinic[2], [there]), sound)

@@ -151,6 +151,8 @@ def test_a_run_in_a_bucket_is_scored_compared_asked_and_begun_with(run, tmp_path
     assert told("predict", uri, sound) == told("predict", run, sound)
     told("embed", uri, "--out", f"{s3}/embeddings.csv")
     assert storage.read_text(f"{s3}/embeddings.csv").count(",pt,") == 60
+    told("embed", f"{uri}/model", "--out", f"{s3}/of_the_artifact.csv")
+    assert storage.read_text(f"{s3}/of_the_artifact.csv") == storage.read_text(f"{s3}/embeddings.csv")
     assert told("compare", uri, run)[-1] == f"{uri}/report/comparison.html"
     assert storage.exists(f"{uri}/report/comparison.html")
     begun = trained(tmp_path, training={"max_epochs": 0}, checkpoint={"load_from_checkpoint": uri})
@@ -216,7 +218,7 @@ def test_a_run_whose_machine_is_taken_away_goes_on_from_the_bucket(tmp_path, mon
     made = load(write(tmp_path / "run.yaml", **sections, checkpoint=own))
     with monkeypatch.context() as patch:
         patch.setattr(mirror.Mirror, "on_save", at_once)
-        patch.setattr(folders, "send", lambda *_: pytest.fail("there is nobody left to send it"))
+        patch.setattr(folders, "send", lambda *_, **__: pytest.fail("there is nobody left to send it"))
         with pytest.raises(pytest.fail.Exception):
             stopped(patch, made, 5)
     (folder,) = (tmp_path / "runs").iterdir()
@@ -240,7 +242,7 @@ def test_a_run_whose_machine_is_taken_away_goes_on_from_the_bucket(tmp_path, mon
 
 
 def test_a_bucket_that_fails_meanwhile_stops_no_run(tmp_path, monkeypatch):
-    def fail(*arguments):
+    def fail(*arguments, **named):
         raise PermissionError("gs://bucket may not be accessed")
 
     monkeypatch.setattr(mirror, "send", fail)
@@ -257,7 +259,7 @@ def test_a_bucket_that_fails_meanwhile_stops_no_run(tmp_path, monkeypatch):
 def test_a_copy_that_fails_says_how_to_go_on(run, tmp_path, monkeypatch):
     made = load(run / "run.yaml", ["checkpoint.upload=gs://bucket/runs"])
 
-    def fail(*arguments):
+    def fail(*arguments, **named):
         raise PermissionError("gs://bucket may not be accessed")
 
     monkeypatch.setattr(folders, "send", fail)

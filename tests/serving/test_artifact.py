@@ -116,6 +116,18 @@ def test_embeddings_come_with_their_windows() -> None:
     assert all(vector.shape == (4,) for _, _, vector in windows)
 
 
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_a_window_ends_where_its_sound_does(padding: str) -> None:
+    artifact = made(padding=padding)
+    ((start, end, _),), ((first, last, _),) = artifact.embed([noise(0.5), noise(1.0)])
+    assert (start, end, first, last) == (0.0, 0.5, 0.0, 1.0)
+    quiet = np.zeros((1, 2000), np.float32)
+    audio = artifact.config.audio.model_copy(update={"trim": 40.0})
+    trimmed = Artifact(artifact.config.model_copy(update={"audio": audio}), artifact.pipeline)
+    (((start, end, _),),) = trimmed.embed([np.concatenate([quiet, noise(0.5), quiet], 1)])
+    assert (start, end) == pytest.approx((0.2, 0.8))  # with 50 ms on both sides of what sounds
+
+
 def change(folder: Path, **changes: object) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **changes}))

@@ -70,7 +70,8 @@ def embed(
         typer.Option(
             "--out",
             "-o",
-            help="Where to: .parquet, .jsonl or .csv; by default embeddings.parquet, of --data in a folder.",
+            help="Where to: .parquet, .jsonl or .csv; by default below the run, in embeddings/, or of the files given "
+            "embeddings.parquet here.",
         ),
     ] = None,
     data: Other = None,
@@ -92,13 +93,13 @@ def embed(
         raise ValueError("--dataset: names the data of --data; without that, leave it out")
     artifact = Artifact.load(run, trust or (), device)
     given: Any = sounds
-    into = ""
     if not sounds:
-        from ..runs.other import named, named_recordings
+        from ..runs.other import named_recordings, output, run_of
 
-        given = named_recordings(run, data)
-        into = f"{named(data, dataset)}/" if data else ""
-    _answers(partial(answer, layer=layer, pooling=pooling), artifact, given, out or f"{into}embeddings.parquet")
+        folder = run_of(run)
+        given = named_recordings(folder, data)
+        out = out or f"{output(folder, 'embeddings', data, dataset)}.parquet"
+    _answers(partial(answer, layer=layer, pooling=pooling), artifact, given, out or "embeddings.parquet")
 
 
 def orchestrate(

@@ -36,12 +36,16 @@ def upload(
         str, typer.Argument(help="The folder of a bucket to copy it into: gs://bucket/runs, s3://bucket/runs.")
     ],
 ) -> None:
-    """Copy a run into a bucket, each file compared with what came; one that is there whole is not sent again."""
+    """Copy a run into a bucket, each file compared with what came; one that is there whole is not sent again, and
+    ids.csv stays here."""
     from ..data import storage
     from ..data.upload import send
+    from ..runs import ids
 
     folder = storage.local_path(run)
     with Progress("upload") as progress:
-        copy = send(folder, storage.join(to, folder.name), progress)
+        copy = send(folder, storage.join(to, folder.name), progress, without=(ids.FILE,))
     typer.echo(f"{copy.sent} files ({copy.size:,} bytes) were sent, {copy.there} were there", err=True)
+    for name in copy.kept:
+        typer.echo(f"left here, since it tells whose the codes are: {name}", err=True)
     typer.echo(copy.uri)

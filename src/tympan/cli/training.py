@@ -87,7 +87,7 @@ def resume(
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where runs are made.")] = Path("runs"),
+    folder: Annotated[str, typer.Argument(help="Where runs are made, on this machine.")] = "runs",
 ) -> None:
     """List the runs in a folder, the newest first: status, step, best figure, age."""
     from rich.console import Console
@@ -148,7 +148,7 @@ def evaluate(
     """Score a run's artifact again, on its own validation and test parts or on other data; or bare weights."""
     from rich.console import Console
 
-    from ..data import copies
+    from ..data import copies, storage
     from ..reports import terminal
     from ..runs import other
     from ..runs.again import evaluate_again
@@ -167,6 +167,8 @@ def evaluate(
     terminal.render(metrics, Console())
     here = copies.here(folder)
     terminal.render_judged(here, Console(), load(here / "run.yaml").clinical)
+    if (here / "report" / "index.html").is_file():
+        typer.echo(f"report: {storage.join(folder, 'report', 'index.html')}")
     typer.echo(str(folder))
 
 

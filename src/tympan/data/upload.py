@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,13 @@ class Sent:
     """Files that were there whole."""
     size: int
     """Bytes that were sent now."""
+    kept: tuple[str, ...] = ()
+    """Files that stay here."""
 
 
-def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = None) -> Sent:
+def send(
+    folder: Path, to: str, progress: Callable[[int, int], None] | None = None, without: Collection[str] = ()
+) -> Sent:
     """Copy every file below a folder to the same name below a URI; what else is there stays.
 
     Each file that is sent is compared with what the bucket then tells of it: its size, and its MD5, or its bytes where
@@ -41,6 +45,7 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
         folder: a local folder.
         to: a `gs://`, `s3://` or `memory://` folder, made by what is put into it.
         progress: is told how many files are done, and of how many.
+        without: what files are called that stay here, in whichever folder.
 
     Raises:
         ValueError: `to` is no folder of a bucket.
@@ -50,6 +55,8 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: is no folder, and nothing was sent; name a run's folder")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not aside(path.relative_to(folder))]
+    kept = tuple(path.relative_to(folder).as_posix() for path in files if path.name in without)
+    files = [path for path in files if path.name not in without]
     there, manifest = _there(to), _manifest(storage.join(to, MANIFEST))
     sent, was, size = 0, 0, 0
     try:
@@ -73,7 +80,7 @@ def send(folder: Path, to: str, progress: Callable[[int, int], None] | None = No
     finally:  # what has come whole is not sent again, also where a part of it did not
         if manifest:
             storage.write_text(storage.join(to, MANIFEST), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-    return Sent(to, sent, was, size)
+    return Sent(to, sent, was, size, kept)
 
 
 def aside(name: Path) -> bool:

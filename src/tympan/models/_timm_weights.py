@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from timm.models import adapt_input_conv, load_state_dict
+from timm.models import adapt_input_conv, clean_state_dict
 from torch import Tensor
 
+from .. import state_dict
 from ..component import assume
 
 _PACKAGE = "package:"
@@ -33,13 +33,7 @@ def load(network: Any, weights: str, planes: int) -> None:
         ValueError: it holds no weights, or those of another network.
     """
     path = _found(weights)
-    try:
-        state = load_state_dict(str(path), weights_only=True)
-    except (AttributeError, EOFError, RuntimeError, SafetensorError, TypeError) as error:
-        raise ValueError(
-            f"model.weights: {path} cannot be read as weights; give a state dictionary saved as .safetensors or .pth"
-        ) from error
-    state = _of_lukemelas(state, network)
+    state = _of_lukemelas(clean_state_dict(state_dict.read(path, f"model.weights: {path}")), network)
     translate = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if translate is not None:  # timm's own, for older names and for positions of another image size
         state = translate(state, network)

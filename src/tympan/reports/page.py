@@ -83,6 +83,7 @@ def write(folder: str | Path) -> Path:
         data={"parts": list(data), "rows": facts.parts(data)} if data else None,
         spread=saved(spread.draw({name: own.get("spread", {}) for name, own in data.items()})),
         splits=facts.splits(members),
+        elsewhere=summary.get("elsewhere", ""),
         notes=summary.get("notes", []),
         alarms=summary.get("alarms", []),
         artifact=summary.get("artifact") or facts.json_of(members[0] / "summary.json").get("artifact", ""),

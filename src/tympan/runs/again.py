@@ -33,7 +33,10 @@ def evaluate_again(folder: str | Path, *, test: bool = False, device: str = "aut
 
 
 def _again(folder: Path, test: bool, device: str) -> Metrics:
-    names = folders.summary(folder)["members"]
+    told = folders.summary(folder)
+    if told.get("elsewhere"):
+        raise ValueError(f"{folder}: holds figures on other data; name the folder of the run, two above it, and --data")
+    names = told["members"]
     if not names:
         return score_again(folder, test, device)[1]
     pooled = pool({name: score_again(folder / name, test, device)[0] for name in names})

@@ -18,6 +18,7 @@ from ..data import storage
 from ..data.split import Parts
 from ..data.upload import Sent, send
 from ..objectives import PROBABLE
+from . import ids
 from .mirror import prune
 from .obtain import told as obtained
 from .resolved import dump
@@ -56,14 +57,31 @@ def sent(run: Run, folder: Path, console: Console) -> Iterator[None]:
 
 
 def _copy(folder: Path, into: str, console: Console) -> None:
-    tell(send(folder, into), console)
+    tell(send(folder, into, without=(ids.FILE,)), console)
     prune(folder, into)
 
 
 def tell(copy: Sent, console: Console) -> None:
     """Say what was copied, and where to."""
     said = f"copied to {copy.uri}: {copy.sent} files ({copy.size:,} bytes), {copy.there} were there"
+    said += f"; left here, since it tells whose the codes are: {', '.join(copy.kept)}" if copy.kept else ""
     console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def check_free(run: Run) -> None:
+    """Refuse a folder that the run asks for and that holds something already, before anything is computed.
+
+    Raises:
+        ValueError: it does.
+    """
+    folder = Path(run.checkpoint.run_dir or "").expanduser()
+    there = run.checkpoint.run_dir and (folder.is_symlink() or folder.exists())
+    if there and (not folder.is_dir() or any(folder.iterdir())):
+        what = "holds a run already" if (folder / "run.yaml").is_file() else "is there already and is not empty"
+        raise ValueError(
+            f"checkpoint.run_dir: {folder} {what}, and nothing of it is overwritten; "
+            "name another folder, or leave run_dir out"
+        )
 
 
 def make(run: Run) -> Path:
@@ -77,13 +95,8 @@ def make(run: Run) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             folder.mkdir()
-        except FileExistsError as error:
-            if not folder.is_dir() or any(folder.iterdir()):
-                what = "holds a run already" if (folder / "run.yaml").is_file() else "is there already and is not empty"
-                raise ValueError(
-                    f"checkpoint.run_dir: {folder} {what}, and nothing of it is overwritten; "
-                    "name another folder, or leave run_dir out"
-                ) from error
+        except FileExistsError:
+            check_free(run)
         return folder
     parent = Path(run.checkpoint.checkpoint_dir).expanduser()
     same = hashlib.sha256(dump(run).encode()).hexdigest()[:6]
@@ -169,7 +182,7 @@ def summarise(
         "channels_last": run.hardware.channels_last,
         "wait_share": round(float(np.mean([t.wait_share for t in trained])), 4),
         "clips_per_second": round(float(np.mean([t.clips_per_second for t in trained])), 1),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+        "versions": versions(),
         "data": data,
         "clinical": run.clinical,
         "group": run.split.kinds(run.data)[0] or "recording",
@@ -179,7 +192,12 @@ def summarise(
         "notes": notes,
         "alarms": alarms,
     }
-    _save(folder, text)
+    save(folder, text)
+
+
+def versions() -> dict[str, str]:
+    """What computes here, by name."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}}
 
 
 def ended(folder: Path) -> bool:
@@ -201,8 +219,9 @@ def summary(folder: Path) -> dict[str, Any]:
 def heard(folder: Path) -> None:
     """Say in summary.json that the test part was heard after all."""
     told = summary(folder)
-    _save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
+    save(folder, {**told, "notes": [note.replace(_UNHEARD, _HEARD) for note in told["notes"]]})
 
 
-def _save(folder: Path, told: dict[str, Any]) -> None:
+def save(folder: Path, told: dict[str, Any]) -> None:
+    """Write summary.json."""
     storage.write_text(folder / "summary.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")

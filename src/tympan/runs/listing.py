@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data import storage
 from . import folder as folders
 from . import lock, sealed
 from .checkpoint import TRAINER_STATE, checkpoints
@@ -36,7 +37,13 @@ def runs(folder: str | Path) -> list[Listed]:
 
     Raises:
         FileNotFoundError: there is no such folder.
+        ValueError: it is in a bucket, where each run would have to be brought here to tell how it stands.
     """
+    if storage.elsewhere(folder):
+        raise ValueError(
+            f"{folder}: only runs on this machine are listed; list the bucket with its own program, and name the URI "
+            "of a run in it to `tympan resume`, `evaluate`, `predict`, `embed` or `compare`"
+        )
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(

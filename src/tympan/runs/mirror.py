@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from ..data import storage
 from ..data.client import call
 from ..data.upload import aside, send
-from . import sealed
+from . import ids, sealed
 from .checkpoint import FOLDERS
 from .run import Run
 
@@ -30,7 +30,8 @@ class MirrorWarning(UserWarning):
 
 
 class Mirror(TrainerCallback):
-    """Copies a run's folder into a bucket after a checkpoint, by a thread of its own.
+    """Copies a run's folder into a bucket after a checkpoint, by a thread of its own; without the table of whose codes
+    are whose.
 
     Checkpoints that the run no longer keeps are removed there as well, once those that it keeps have come whole.
     """
@@ -64,7 +65,7 @@ class Mirror(TrainerCallback):
         try:
             with tempfile.TemporaryDirectory(prefix=storage.ASIDE, dir=self.folder) as made:
                 _picture(self.folder, Path(made))
-                send(Path(made), self.into)
+                send(Path(made), self.into, without=(ids.FILE,))
                 prune(Path(made), self.into)
         except (OSError, ValueError) as error:
             self._failed = str(error)

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import load as load_pickled
 
+from .. import state_dict
 from ..component import assume
 from ..data import Source, copies, storage
 from ..data.datasets.speech_folder import SpeechFolder, holds_parts
@@ -20,7 +18,7 @@ from ..data.table import TABLES, some
 from ..objectives.decision import kept
 from ..serving.answer import Named
 from ..serving.artifact import Artifact
-from . import clinical
+from . import clinical, elsewhere
 from . import folder as folders
 from .again import named_parts
 from .configuration import load
@@ -75,18 +73,32 @@ def _other_folder(own: SpeechFolder, data: str, labelled: bool) -> SpeechFolder:
     return other.model_copy(update={"label_file": its_file if storage.exists(its_file) else own_file}).partly()
 
 
+def run_of(folder: str) -> str:
+    """The folder of a run, a path or URI: the one that is given, or the one above it if that is an artifact's.
+
+    Raises:
+        FileNotFoundError: there is no run in either.
+    """
+    for place in (folder, copies.above(folder)[1]):
+        if storage.exists(storage.join(place, "run.yaml")):
+            return place
+    raise FileNotFoundError(
+        f"{folder}: holds no run.yaml that says which data, nor does the folder above it; name sound files, or the "
+        "run's folder"
+    )
+
+
 def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
     """The recordings of a run's own data, each with its part of the split, or those of other data.
 
+    Args:
+        folder: the run's, a path or URI.
+        data: the other data, a folder or a table.
+
     Raises:
-        FileNotFoundError: there is no run in the folder.
         ValueError: the data are of another kind.
     """
     place = copies.here(folder)
-    if not (place / "run.yaml").is_file():
-        raise FileNotFoundError(
-            f"{folder}: holds no run.yaml that says which data; name sound files, or the run's folder"
-        )
     run = load(place / "run.yaml")
     parts: dict[str, str] = {}
     if data is not None:
@@ -108,7 +120,7 @@ def named_recordings(folder: str, data: str | None) -> Iterator[Named]:
 def evaluate_on(
     folder: str, data: str, *, dataset: str | None = None, device: str = "auto"
 ) -> tuple[Metrics, str | Path]:
-    """Score a run's artifact on all recordings of other data; nothing is fitted anew.
+    """Score a run's artifact on all recordings of other data, and report it; nothing is fitted anew.
 
     Baselines are those of the run's own training part, where that can still be read.
 
@@ -138,11 +150,13 @@ def evaluate_on(
     except (OSError, ValueError) as error:
         assume(f"the run's own data cannot be read ({error}); baselines are left out")
         own = None
-    found = evaluate(Prepared(other, Parts([], [], everything)), artifact, ("test",), run.training.batch_size, own)
-    into = storage.join(folder, "evaluations", f"{named(data, dataset)}-{datetime.now():%Y%m%d-%H%M%S-%f}")
+    prepared = Prepared(other, Parts([], [], everything))
+    found = evaluate(prepared, artifact, ("test",), run.training.batch_size, own)
+    into = output(folder, "evaluations", data, dataset)
     with copies.working(into, fresh=True) as made:
         storage.write_text(made / "run.yaml", dump(other))
         metrics, _ = clinical.write(made, {"test": [found["test"]]}, run.judged, kept(artifact.config.provenance))
+        elsewhere.publish(made, place, prepared, artifact, found, named(data, dataset), own is not None)
     return metrics, into if storage.is_remote(into) else Path(into)
 
 
@@ -156,6 +170,12 @@ def named(data: str, dataset: str | None = None) -> str:
         return storage.check_id(dataset)
     folder = data.rpartition("/")[0] if data.lower().endswith(TABLES) else data
     return Path(folder.rstrip("/")).name or "data"
+
+
+def output(folder: str, kind: str, data: str | None, dataset: str | None = None) -> str:
+    """A name that no other output of a run has, below its folder by their kind: never in the folder of the data."""
+    name = "own" if data is None else named(data, dataset)
+    return storage.join(folder, kind, f"{name}-{datetime.now():%Y%m%d-%H%M%S-%f}")
 
 
 def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> None:
@@ -172,10 +192,12 @@ def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> Non
     trained = {*kept["train"]["group_names"], *kept["validation"]["group_names"]}
     shared = sorted({other.group_of(other.data.describe(i)) for i in everything} & trained)
     if shared:
-        kind = other.split.kinds(other.data)[0] or "recordings"
+        kind = other.split.kinds(other.data)[0]
         raise ValueError(
-            f"--data: {kind} {some(shared)}: {len(shared)} in all, are what the run was trained on, and the score "
-            "would say nothing about anybody new; take their rows out"
+            f"--data: {kind or 'recordings'} {some(shared)}: {len(shared)} in all, are what the run was trained on, "
+            "and the score would say nothing about anybody new; take their rows out. If they are others who were given "
+            f"the same names, rename them there, {f'in the column {kind!r}' if kind else 'by their ids'}: "
+            f"'other-{shared[0]}' for '{shared[0]}', and so on"
         )
 
 
@@ -189,15 +211,15 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds no weights, or those of another network.
+        ValueError: it holds no weights, or those of another network; or the run's folder holds something already.
     """
+    folders.check_free(run)
+    state = state_dict.read(copies.here(weights), f"--weights: {weights}")
     prepared = prepare(run, run.divide()[0])
     pipeline = prepared.pipeline()
-    path = copies.here(weights)
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else load_pickled(path, "cpu", weights_only=True)
         pipeline.load_state_dict(state)
-    except (SafetensorError, RuntimeError, EOFError, AttributeError, TypeError, ValueError) as error:
+    except RuntimeError as error:
         raise ValueError(f"--weights: {weights} does not fit the configuration: {error}") from error
     assume(
         f"nothing vouches that {weights} was trained by this configuration; names and shapes agree, no more is known"

@@ -172,7 +172,8 @@ class Checkpoint(Section):
     """The run's own folder, where a certain one is wanted; it may not hold anything yet."""
     upload: str | None = None
     """A `gs://` or `s3://` folder that the run's own folder is copied into, after checkpoints and when training
-    has ended or was stopped, each file compared with what came; by default nothing leaves this machine."""
+    has ended or was stopped, each file compared with what came; by default nothing leaves this machine. Of people the
+    ids.csv stays here; split, predictions and bad_samples.csv hold ids too, and go along."""
     save_top_k: int = Field(default=3, ge=1)
     """How many of the best checkpoints stay."""
     monitor: str = "val_loss"

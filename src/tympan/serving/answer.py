@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -181,12 +181,13 @@ def _write_parquet(rows: Iterable[dict[str, Any]], to: str | Path) -> int:
 
 
 def text(rows: Sequence[dict[str, Any]], suffix: str) -> str:
-    """Rows as CSV or as JSON lines."""
+    """Rows as CSV, where each number of an array has a column of its own (`vector_0`), or as JSON lines."""
     out = io.StringIO()
     if suffix == ".csv":
-        writer = csv.DictWriter(out, _names(rows), lineterminator="\n")
+        names = dict.fromkeys(name for row in rows for name in _cells(row))
+        writer = csv.DictWriter(out, list(names), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(_cells, rows))
     else:
         out.writelines(json.dumps({k: _plain(v) for k, v in row.items()}, ensure_ascii=False) + "\n" for row in rows)
     return out.getvalue()
@@ -194,6 +195,17 @@ def text(rows: Sequence[dict[str, Any]], suffix: str) -> str:
 
 def _names(rows: Sequence[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with one number in each cell: of an array `vector` they are `vector_0`, `vector_1` and so on."""
+    cells: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, np.ndarray):
+            cells |= {f"{name}_{i}": number for i, number in enumerate(value.ravel())}
+        else:
+            cells[name] = value
+    return cells
 
 
 def _plain(value: Any) -> Any:

@@ -135,11 +135,12 @@ class Artifact:
     def embed(
         self, waveforms: Iterable[Waveform], batch_size: int = 32, layer: Layer = "pt", pooling: Pooling = "mean"
     ) -> Iterator[list[tuple[float, float, Tensor]]]:
-        """The embeddings of each recording: start and end (s) of every window, and `(width,)`, as `Pipeline.embed`."""
-        rate, length = self.config.audio.sample_rate, self.config.audio.samples
+        """The embeddings of each recording: start and end (s) of the sound in every window, without what it is padded
+        with, and `(width,)`, as `Pipeline.embed`."""
+        rate = self.config.audio.sample_rate
         ask = partial(self._embed, layer=layer, pooling=pooling)
-        for starts, vectors in self._batched(waveforms, batch_size, ask):
-            yield [(s / rate, (s + length) / rate, v) for s, v in zip(starts, vectors, strict=True)]
+        for starts, embedded in self._batched(waveforms, batch_size, ask):
+            yield [(s / rate, (s + length) / rate, v) for s, (length, v) in zip(starts, embedded, strict=True)]
 
     def decode(self, heard: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, "values frames"]]:
         """One recording's prediction in units, probabilities and classes, by output."""
@@ -202,8 +203,9 @@ class Artifact:
         return prediction[:, -frames:] if self.config.audio.padding == "left" else prediction[:, :frames]
 
     @torch.inference_mode()
-    def _embed(self, waveform: Tensor, samples: Tensor, layer: Layer, pooling: Pooling) -> list[Tensor]:
-        return list(self.pipeline.embed(waveform, samples, layer, pooling).float().cpu())
+    def _embed(self, waveform: Tensor, samples: Tensor, layer: Layer, pooling: Pooling) -> list[tuple[int, Tensor]]:
+        vectors = self.pipeline.embed(waveform, samples, layer, pooling).float().cpu()
+        return list(zip(samples.tolist(), vectors, strict=True))
 
     def _batched(
         self, waveforms: Iterable[Waveform], batch_size: int, ask: Any, whole: bool = False

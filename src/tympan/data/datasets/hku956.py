@@ -72,7 +72,7 @@ class HKU956(Listeners):
     @cached_property
     def linked(self) -> bool:
         """Whether sounds are fetched from the links of a table."""
-        return self.data_directories[AUDIO].endswith(table.TABLES)
+        return self.data_directories[AUDIO].lower().endswith(table.TABLES)
 
     def survey(self) -> Survey:
         survey = Survey()

@@ -14,7 +14,10 @@ def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
     data, features = told.configuration["data"], told.configuration["features"]
     recordings, groups = (sum(own[what] for own in told.parts.values()) for what in ("recordings", "groups"))
     return {
-        5: [f"The data are of type `{data['type']}`: {counted(recordings, 'recording')} in the parts of the split."],
+        5: [
+            f"The data are of type `{data['type']}`: {counted(recordings, 'recording')} in the parts of the split"
+            f"{', of which the test part is other data' * bool(told.elsewhere)}."
+        ],
         6: [f"They are of {counted(groups, told.group)}."],
         7: ["\n".join(_preparation(data, features, told.configuration["augmentations"]))],
         8: ["\n".join(_outcomes(told))],

@@ -11,6 +11,7 @@ def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
     """Paragraphs, lists and tables by the number of the item; `scores` are those of the part in the headline."""
     part = headline_part(told.metrics)
     heard = f"evaluated on its {PARTS.get(part, part)} part" if part else "not evaluated"
+    heard = "evaluated on other data, without being updated" if told.elsewhere else heard
     made = "developed on the data below" if told.configuration["training"]["max_epochs"] else "taken as it was"
     alarms = [f"- Not fair: {alarm}" for alarm in told.summary["alarms"]]
     beaten = [f"- {output}: {verdict(scores, output).sentence}" for output in shown(scores)] if part else []
@@ -22,7 +23,7 @@ def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
     ]
     return {
         4: [f"A model was {made}, and {heard}."],
-        16: ["\n".join(f"- {note}" for note in told.summary["notes"])],
+        16: ["\n".join(f"- {note}" for note in [told.elsewhere, *told.summary["notes"]] if note)],
         18: ["\n".join(_open(told))],
         20: _participants(told),
         21: ["\n".join(_development(told))],
@@ -43,8 +44,14 @@ def _open(told: Told) -> list[str]:
     hashes = ", ".join(
         f"{one['name']} {one['sha256']}" if told.several else one["sha256"] for one in splits(told.members)
     )
+    software = f"- Software: {versions}."
+    if told.elsewhere:
+        return [
+            software,
+            "- The run's own folder, two above this one, has the configuration and the split of training.",
+        ]
     return [
-        f"- Software: {versions}.",
+        software,
         f"- `run.yaml` is the whole configuration, with the seed {told.configuration['seed']}; `tympan train run.yaml` "
         "trains it again where the data are.",
         f"- The split is in `split.json`, SHA-256 {hashes}.",
@@ -78,7 +85,7 @@ def _development(told: Told) -> list[str]:
 
 def _specification(told: Told) -> list[str]:
     artifact = told.summary.get("artifact") or json_of(told.members[0] / "summary.json").get("artifact", "")
-    where = f"`{told.members[0].name}/model/`" if told.several else "`model/`"
+    where = f"`{told.members[0].name}/model/`" if told.several else "`model/`" + " of the run" * bool(told.elsewhere)
     return [f"All that answering needs, weights and settings, is in {where}{told.several}.", f"```\n{artifact}\n```"]
 
 

@@ -40,6 +40,11 @@ class Told:
         return self.summary.get("group", "group")
 
     @property
+    def elsewhere(self) -> str:
+        """What is said of a run that was trained elsewhere, whose folder is two above this one; else nothing."""
+        return self.summary.get("elsewhere", "")
+
+    @property
     def several(self) -> str:
         """Of which training the counts of parts are, where there are several."""
         n = len(self.members)
