@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 _jaxtyped = jaxtyping.jaxtyped
+# Errors as jaxtyping's own are; an int where a float is meant is right (PEP 484).
+_beartype = beartype(conf=BeartypeConf(violation_type=TypeError, is_pep484_tower=True))
 
 
 def install(modules: list[str]) -> None:
@@ -32,9 +34,9 @@ def _once(function: Callable[..., Any]) -> Callable[..., Any]:
     hints = {name: _resolved(hint, function.__globals__) for name, hint in written.items()}
     axes = repr(list(hints.values()))
     if "{" in axes:
-        return _jaxtyped(function, typechecker=beartype)
+        return _jaxtyped(function, typechecker=_beartype)
     function.__annotations__ = hints
-    checked = beartype(function)
+    checked = _beartype(function)
     function.__annotations__ = checked.__annotations__ = written
     if "jaxtyping" not in axes:
         return checked
@@ -48,8 +50,9 @@ def _once(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _resolved(hint: Any, names: dict[str, Any]) -> Any:
-    """What a hint in quotes means; anything, where its name is imported for the type checker only."""
+    """What a hint in quotes means; anything, where its name is imported for the type checker only, or is Self."""
     try:
-        return get_type_hints(SimpleNamespace(__annotations__={"": hint}), names, include_extras=True)[""]
+        meant = get_type_hints(SimpleNamespace(__annotations__={"": hint}), names, include_extras=True)[""]
     except NameError:
         return Any
+    return Any if "typing.Self" in repr(meant) else meant
