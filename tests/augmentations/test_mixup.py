@@ -10,6 +10,7 @@ from tympan.data.augmentations import Augmentation
 from tympan.features import Feature
 from tympan.models import Model
 from tympan.objectives.losses.cross_entropy import CrossEntropy
+from tympan.objectives.targets.binary import Binary
 from tympan.objectives.targets.categorical import Categorical
 from tympan.output import Output
 from tympan.pipeline import Pipeline
@@ -75,6 +76,13 @@ def test_labels_are_mixed_by_the_same_share_and_the_unknown_stays_unknown():
     torch.testing.assert_close(
         evaluated["loss"], functional.binary_cross_entropy_with_logits(logits[known], target[known])
     )
+
+
+def test_what_is_not_mixed_keeps_its_label_beside_an_unknown_one():
+    encoded = torch.tensor([1.0, torch.nan, 0.0, torch.nan])[:, None, None]
+    share = torch.tensor([1.0, 1.0, 0.6, 0.6])
+    mixed = Binary(labels=("a",)).mixed(encoded, encoded.roll(-1, 0), share)
+    torch.testing.assert_close(mixed[:, 0, 0], torch.tensor([1.0] + [torch.nan] * 3), equal_nan=True)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

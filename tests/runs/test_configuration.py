@@ -179,6 +179,10 @@ def test_what_a_signal_and_a_model_of_the_past_cannot_have_is_refused(tmp_path: 
     assert "residual hears what comes" in refused(data=data, model=causal, head={"upsampling": "residual"})
     past = {"type": "wavenet", "context_size_in_seconds": 0.1}
     assert "hears the true past" in refused(data=data, model=past, metrics={"train": ["mae"]})
+    mixed = {"augmentations": [{"type": "mixup"}], "target": {"type": "binary", "labels": ["rough"]}}
+    assert "mixup mixes sounds and their labels" in refused(
+        data={"type": "voice"}, metrics={"train": ["auroc"]}, **mixed
+    )
     corpora = {"type": "mixture", "sample_rate": 8000, "duration": 0.2, "train": ["a"]}
     corpora["sources"] = {name: {"type": "tone"} for name in "ab"}
     assert "folds go over everything" in refused(data=corpora, split={"folds": 3})

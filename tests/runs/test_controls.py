@@ -6,12 +6,14 @@ from io import StringIO
 import numpy as np
 import pytest
 import soundfile
+import torch
 from rich.console import Console
 
 from corpora import put_sound, voice
 from runs_helpers import run_of, trained
 from tympan.data import storage
 from tympan.data.split import Parts
+from tympan.objectives.targets.binary import Binary
 from tympan.reports import facts, suspects, terminal
 from tympan.reports.clinical import NO_DEVICE
 from tympan.reports.suspects import CONTROLS
@@ -145,6 +147,25 @@ def test_the_rule_asks_for_a_control_above_chance_that_the_model_does_not_surely
     if suspect is False:
         why = "no interval: 5 groups." if control["low"] is None else "it is told as well as by the model, auroc"
         assert found[0].sentence.startswith(f"Whether ill is suspect cannot be told: {why}")
+
+
+def test_what_is_asked_of_a_speaker_is_no_control_of_it(tmp_path):
+    run = run_of(
+        tmp_path,
+        data={"type": "voice", "size": 40, "recordings_per_speaker": 1},
+        target={"type": "binary", "labels": ["rough"]},
+    )
+    prepared = prepare(run, run.divide()[0])
+    made = Controls(prepared, prepared.artifact(prepared.pipeline()))
+    made.targets = {"t": Binary(labels=("woman",))}
+    told = [{"control/speaker": {"woman": float(i % 2), "age": 40.0 + i}} for i in range(40)]
+    encoded = [{"t": torch.tensor([[float(i % 2)]])} for i in range(40)]
+    groups = [str(i) for i in range(40)]
+    made.fit(told, encoded, groups)
+    answers = [made.answers("t", one)["control/speaker"]["woman"][0, 0] for one in told]
+    assert max(answers) - min(answers) < 0.5  # of the age alone
+    made.fit([{"control/speaker": {"woman": float(i % 2)}} for i in range(40)], encoded, groups)
+    assert made.answers("t", told[0]) == {}
 
 
 def test_chance_of_a_class_is_what_the_commonest_one_reaches():

@@ -115,3 +115,11 @@ def test_whose_the_codes_are_is_not_sent_with_a_copy(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, ["upload", str(found.folder), f"{to}/again"])
     assert said.exit_code == 0 and "left here, since it tells whose the codes are: ids.csv" in said.output
     assert "ids.csv" not in [uri.rpartition("/")[2] for uri in storage.listing(f"{to}/again")]
+
+
+def test_a_log_names_people_by_their_codes(tmp_path: Path) -> None:
+    run = run_of(tmp_path, data={"type": "speech_folder", **fabricate(str(tmp_path / "clinic"))})
+    code = ids.shown_as(tmp_path, run, 0)
+    assert re.fullmatch("[0-9a-f]{8}", code) and f"{code},clinic-ann-0" in (tmp_path / "ids.csv").read_text()
+    open_run = run.model_copy(update={"logging": run.logging.model_copy(update={"show_ids": True})})
+    assert ids.shown_as(tmp_path, open_run, 0) == "clinic-ann-0"

@@ -140,9 +140,10 @@ class BadSamples:
         if self.known:
             self._warned = True
             where = f"; {self.path} will name each with the reason" if self.path else ""
+            first = "" if self.source.of_people and where else f", the first of them {next(iter(self.known))}"
             warnings.warn(
-                f"recordings that cannot be used are left out, the first of them {next(iter(self.known))}; others are "
-                f"heard in their places (loader.bad_samples: skip){where}",
+                f"recordings that cannot be used are left out{first}; others are heard in their places "
+                f"(loader.bad_samples: skip){where}",
                 BadSampleWarning,
                 stacklevel=2,
             )

@@ -109,9 +109,12 @@ class Target(Component):
         other: "Float[Tensor, 'batch channels frames']",
         share: "Float[Tensor, 'batch']",
     ) -> "Float[Tensor, 'batch mixed frames']":
-        """A share of one encoded target and the rest of another; what is unknown of either is unknown."""
+        """A share of one encoded target and the rest of another; what is unknown of either is unknown, but for what is
+        not mixed."""
+        import torch
+
         weight = share[:, None, None]
-        return weight * encoded + (1 - weight) * other
+        return torch.where(weight == 1, encoded, weight * encoded + (1 - weight) * other)
 
     def past_signal(self, duration: float) -> Signal:
         """The Signal of what an autoregressive model hears of its past; by default that of a prediction."""

@@ -192,6 +192,11 @@ def _timed(run: Run) -> Iterator[Conflict]:
             "metrics.train",
             f"in training {run.model.type} hears the true past, and figures would be of that; leave them out",
         )
+    if any(a.mixes for a in run.augmentations) and any(output.metrics.train for output in outputs.values()):
+        yield (
+            "metrics.train",
+            "mixup mixes sounds and their labels in training, and figures would be of that; leave them out",
+        )
     moving = [a.type for a in run.augmentations if a.moves_sound]
     if rates and moving:
         yield "augmentations", f"{', '.join(moving)} moves sound, and a target has a rate"

@@ -89,16 +89,18 @@ class Controls:
         whos = list(dict.fromkeys(who for one in heard for who in one))
         for name, target in self.targets.items():
             truth = [{k: v[0, 0, 0] for k, v in target.truth(e[name][None]).items()} for e in encoded]
+            facts = {who: [_but(h.get(who), target.outputs) for h in heard] for who in whos}
             self.models[name] = {
-                who: _learn(who, target, [h.get(who) for h in heard], truth, groups)
-                for who in whos
-                if who != FLOOR or target.space == "binary"
+                who: _learn(who, target, own, truth, groups)
+                for who, own in facts.items()
+                if any(own) and (who != FLOOR or target.space == "binary")
             }
         return self
 
     def answers(self, name: str, heard: Mapping[str, Facts]) -> dict[str, Decoded]:
         """What each control says of one target of a recording."""
-        return {who: model(heard.get(who, {})) for who, model in self.models.get(name, {}).items()}
+        models = self.models.get(name, {})
+        return {who: model(_but(heard.get(who), self.targets[name].outputs)) for who, model in models.items()}
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -127,10 +129,15 @@ class Controls:
         return torch.cat([y.mean(1), y.std(1)]).numpy()
 
 
+def _but(facts: Facts | None, asked: Sequence[str]) -> Facts:
+    """What a control knows, without what is asked of it: the age is no control of the age."""
+    return {name: value for name, value in (facts or {}).items() if name not in asked}
+
+
 def _learn(
-    who: str, target: Target, heard: Sequence[Facts | None], truth: Sequence[Mapping[str, float]], groups: Sequence[str]
+    who: str, target: Target, heard: Sequence[Facts], truth: Sequence[Mapping[str, float]], groups: Sequence[str]
 ) -> Callable[[Facts], dict[str, np.ndarray]]:
-    told = [dict(facts or {}) for facts in heard]
+    told = [dict(facts) for facts in heard]
     numbers: dict[str, list[float]] = {}
     for name, value in (item for facts in told for item in facts.items()):
         if not isinstance(value, str):

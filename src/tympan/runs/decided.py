@@ -96,6 +96,8 @@ def decide(answers: Answers | None, judging: Judging, source: str) -> Decision:
 
 def _too_few(answers: Answers | None, source: str) -> str:
     """Why nothing is learned; empty where something is."""
+    if answers is None and source.startswith("no "):
+        return f"there is {source}"
     if answers is None or not len(answers.truth):
         return f"{source} knows nothing of it"
     if len(answers.truth) < FEWEST:

@@ -47,6 +47,12 @@ def codes(folder: Path, run: Run) -> dict[str, str]:
     return known
 
 
+def shown_as(folder: Path, run: Run, index: int) -> str:
+    """What a recording is called in a log: its code where ids are hidden, else its id."""
+    id = run.data.describe(index).id
+    return codes(folder, run).get(id, id)
+
+
 def _read(path: Path) -> dict[str, str]:
     rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
     if rows[:1] != [["code", "id"]] or any(len(row) != 2 for row in rows):

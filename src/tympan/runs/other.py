@@ -202,9 +202,10 @@ def _compatible(run: Run, other: Run, place: Path, everything: list[int]) -> Non
 
 
 def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[Metrics, Path]:
-    """Score weights that nothing but a configuration describes, on the test part of its data.
+    """Score weights that nothing but a configuration describes, on the validation and test parts of its data.
 
-    What is fitted on the training part is fitted again. Every name and shape must agree.
+    What is fitted on the training part is fitted again, and thresholds and calibration on validation. Every name and
+    shape must agree.
 
     Returns:
         The figures, and the folder that holds them.
@@ -225,8 +226,8 @@ def evaluate_weights(run: Run, weights: str, *, device: str = "auto") -> tuple[M
         f"nothing vouches that {weights} was trained by this configuration; names and shapes agree, no more is known"
     )
     artifact = prepared.artifact(pipeline.eval(), id=Path(weights).stem)
-    found = evaluate(prepared, artifact, ("test",), run.training.batch_size)
+    found = evaluate(prepared, artifact, ("validation", "test"), run.training.batch_size)
     made = folders.make(run)
     with folders.sent(run, made, Console(stderr=True)):
         storage.write_text(made / "run.yaml", dump(prepared.run))
-        return clinical.write(made, {"test": [found["test"]]}, run.judged)[0], made
+        return clinical.write(made, {part: [own] for part, own in found.items()}, run.judged)[0], made

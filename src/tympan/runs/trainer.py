@@ -20,6 +20,7 @@ from . import asked, faults, ranks, sealed, sharded
 from .arguments import arguments
 from .checkpoint import TRAINER_STATE, Keeper, checkpoints, step_of
 from .finetune import noted, take
+from .ids import shown_as
 from .monitor import monitored
 from .nonfinite import Guard
 from .optimization import freeze, optimizer, scheduler
@@ -123,7 +124,7 @@ def fit(
     begun = step_of(checkpoint) if checkpoint else 0
     gate = Gate(begun * per_step + prepared.first) if ranks.processes() == 1 else None
     early = 0 if workers or not gate else run.loader.prefetch_size * training.batch_size
-    source, places = prepared.source, folder / "checkpoints"
+    places = folder / "checkpoints"
     with (
         _quiet(),
         asked.listening() as signals,
@@ -133,7 +134,7 @@ def fit(
         keeper = Keeper(run.checkpoint, training, monitor, higher, signals)
         if checkpoint:
             keeper.restore(checkpoint)
-        guard = Guard(training.nonfinite, folder, lambda index: source.describe(index).id)
+        guard = Guard(training.nonfinite, folder, lambda index: shown_as(folder, prepared.run, index))
         shown = [] if ranks.rank() else [tracker, watch]
         trainer = SurvivingTrainer(
             model=pipeline,
