@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tympan.output import Output
-from tympan.reports.card import card
+from tympan.reports.card import card, harmless
 from tympan.serving.artifact import Artifact, Config
 from tympan.serving.listening import Listening
 
@@ -81,3 +81,26 @@ def test_a_card_says_how_to_load_it_and_holds_the_configuration(text: str) -> No
     assert "from tympan.serving.artifact import Artifact" in text
     compile(text.split("```python\n")[1].split("```")[0], "card", "exec")
     assert YAML(typ="safe").load(text.split("```yaml\n")[1].split("```")[0])["name"] == "drums"
+
+
+def test_a_name_is_no_html_in_markdown_and_code_stays_as_it_is() -> None:
+    name = "<img src=x onerror=alert(1)>"
+    assert harmless(f"| {name} | R&D |") == "| &lt;img src=x onerror=alert(1)> | R&amp;D |"
+    code = f"- `{name} (decision)` is 1, ``a ` {name}`` too\n\n```yaml\nlabel: {name}\n```"
+    assert harmless(code) == code
+    for odd in (f"`{name}", f"| a` | {name}` |", f"a`\nb {name}`", f"``{name}`", f"```\nx\n```\n{name}\n```"):
+        assert "<img" not in harmless(odd), odd
+
+
+def test_no_label_gets_into_a_card_as_html() -> None:
+    name = "<img src=x onerror=alert(1)>"
+    config = Config.model_validate(
+        {
+            "audio": Listening(sample_rate=16000, samples=1024, channels="mean", crop="start", padding="left"),
+            "features": {"type": "waveform"},
+            "model": {"type": "cnn", "width": 4, "layers": 1},
+            "outputs": {"ill": Output.model_validate({"target": {"type": "binary", "labels": [name]}})},
+        }
+    )
+    text = card(Artifact(config, config.build()), {"test": {"model": {name: {"auroc": figure(0.8)}}}}, "", [name])
+    assert "<img" not in text and text.count("&lt;img") >= 4

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from runs_helpers import clinic, trained
 from tympan.cli import app
 from tympan.reports import tripod
 from tympan.reports.clinical import NO_DEVICE
+from tympan.reports.tripod import methods, results
+from tympan.reports.tripod.told import Told
 from tympan.runs.train import Result
 
 
@@ -70,3 +73,21 @@ def test_other_runs_have_neither(tmp_path: Path) -> None:
     drums = trained(tmp_path, training={"max_steps": 1, "batch_size": 16})
     assert not (drums.folder / "report" / "tripod.md").exists()
     assert NO_DEVICE not in drums.paths["report"].read_text(encoding="utf-8")
+
+
+def test_weights_that_nothing_trained_are_those_to_begin_with(result: Result) -> None:
+    told = Told.of(result.folder)
+    training = {**told.configuration["training"], "max_epochs": 0}
+    told = replace(told, configuration={**told.configuration, "training": training})
+    assert "What was kept is the weights to begin with, since nothing was" in methods.lines(told, {"model": {}})[12][0]
+    scores = told.metrics["test"]
+    assert results.lines(told, scores)[21] == ["- Nothing was trained: the weights are those to begin with."]
+
+
+def test_no_label_gets_into_the_skeleton_as_html(result: Result, tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    for name in ("run.yaml", "summary.json", "metrics.json", "clinical.json", "split.json"):
+        text = (result.folder / name).read_text(encoding="utf-8").replace("dysarthria", "<img src=x>")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    text = (path.read_text(encoding="utf-8") if (path := tripod.write(tmp_path)) else "").split("```")
+    assert "<img" not in text[0] + text[2] and "| &lt;img src=x> |" in text[0]

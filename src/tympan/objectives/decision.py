@@ -59,6 +59,15 @@ def logits(p: Array) -> Array:
     return np.log(p) - np.log1p(-p)
 
 
+def joint(p: Array, classes: bool) -> Array:
+    """What several say together, `(several, ...)`: the probability that the mean of their logits has; of classes,
+    `(several, classes, ...)`, that of their log-probabilities."""
+    if not classes:
+        return sigmoid(logits(p).mean(0))
+    whole = np.exp(np.log(np.clip(p, _LEAST, 1)).mean(0))
+    return whole / whole.sum(0)
+
+
 def sigmoid(x: Array) -> Array:
     """The probabilities of logits."""
     return 1 / (1 + np.exp(-np.clip(x, -700, 700)))

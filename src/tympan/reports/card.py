@@ -1,5 +1,6 @@
 """The model card: what an artifact takes and answers, how it was trained, how good it is, and what it is not."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -49,7 +50,7 @@ def card(
     ]
     if configuration_text:
         sections.append(f"## Configuration\n\n```yaml\n{configuration_text.rstrip()}\n```")
-    return "\n\n".join(sections) + "\n"
+    return harmless("\n\n".join(sections)) + "\n"
 
 
 _USE = """In these, `FOLDER` is the folder of this file.
@@ -159,7 +160,7 @@ def results(metrics: Mapping[str, Scores]) -> str:
     )
     blocks.append(
         "In brackets: 95 % intervals over groups, of signals over every kind of them. A baseline hears only what the "
-        f"model hears; a reference knows more and is no baseline. {words}."
+        f"model hears; a reference knows more, or is what several seeds say together, and is no baseline. {words}."
     )
     return "\n\n".join(blocks)
 
@@ -202,6 +203,22 @@ def _value(value: Any) -> str:
 def plain(text: str) -> str:
     """Text that leaves a Markdown table whole."""
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+_CODE = re.compile(r"^ {0,3}```.*?^ {0,3}```$|(?<!`)(`+)(?!`)[^\n|]*?(?<!`)\1(?!`)", re.MULTILINE | re.DOTALL)
+
+
+def harmless(markdown: str) -> str:
+    """Markdown in which no name is read as HTML; in code, where Markdown shows everything as it is, nothing changes."""
+    made, end = [], 0
+    for code in _CODE.finditer(markdown):
+        made += [_escaped(markdown[end : code.start()]), code[0]]
+        end = code.end()
+    return "".join([*made, _escaped(markdown[end:])])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def grid(heads: list[str], rows: list[list[str]]) -> str:

@@ -43,14 +43,23 @@ def tables(judged: Mapping[str, Any], group: str = "group") -> list[Table]:
     part = headline_part(judged["parts"])
     told = judged["parts"][part]
     made = [_decided(judged["decisions"])]
-    on = "which chose the threshold itself and so flatters" if part == "validation" else "at the fixed threshold"
-    made.append(_table(f"{part}: recordings, {on}", "label", told["recordings"], group))
+    made.append(_table(f"{part}: recordings, {_fixed(judged['decisions'], part)}", "label", told["recordings"], group))
     by_group = f"{part}: {group}s, by their mean logit, at the same threshold"
     made.append(_table(by_group, "label", told["groups"], group, recordings=False))
     for column, values in told["subgroups"].items():
         rows = {f"{value}: {label}": own for value, labels in values.items() for label, own in labels.items()}
         made.append(_table(f"{part}: subgroups of {column}", column, rows, group))
     return made
+
+
+def _fixed(decisions: Mapping[str, Any], part: str) -> str:
+    """By what the recordings of a part are judged, and whether they had a say in it."""
+    sources = [own["source"] for folds in decisions.values() for own in folds.values()]
+    if part == "validation" and any("threshold on validation" in source for source in sources):
+        return "which chose the threshold itself and so flatters"
+    if part == "validation" and any("on validation" in source for source in sources):
+        return "at the fixed threshold; calibration was learned on them, and flatters"
+    return "at the fixed threshold"
 
 
 def _decided(decisions: Mapping[str, Any]) -> Table:

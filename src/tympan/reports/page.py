@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..data import storage
+from ..objectives import PROBABLE
+from ..objectives.decision import joint
 from . import clinical, examples, facts, figures, suspects, tripod
 from .plots import Plot, conditions, curves, draw, drums, spread
 from .table import MIXED, Scores, headline_part
@@ -97,7 +99,8 @@ def write(folder: str | Path) -> Path:
 
 
 def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, list[Plot]]:
-    """The plots of every output predicted in one part; of pitches in cents."""
+    """The plots of every output predicted in one part; of pitches in cents, of probabilities those that several seeds
+    say together."""
     if not path.is_file():
         return {}
     there = set(pq.read_schema(path).names)
@@ -109,6 +112,7 @@ def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, li
     for name in dict.fromkeys(output):
         own = rows.filter(pa.array(output == name))
         space, of_unit = own["space"][0].as_py(), own["unit"][0].as_py()
+        own, said = _together(own, space) if space in PROBABLE and "repeat" in there else (own, "")
         columns: dict[str, Any] = {key: own[key].to_numpy().astype(float) for key in ("truth", "prediction")}
         over_time = space == "real" and "time" in there and own["time"][0].as_py() is not None
         if over_time or space == "shape":
@@ -122,13 +126,39 @@ def _predictions(path: Path, part: str, pitches: Container[str]) -> dict[str, li
             if "probabilities" in there:
                 columns["probability"] = np.array([max(p) for p in own["probabilities"].to_pylist()])
         if found := draw("pitch" if name in pitches else space, name, of_unit or "", columns):
-            plots[name] = found
+            plots[name] = [replace(plot, caption=plot.caption + said) for plot in found]
         if space == "real" and not over_time:
             quantities[name] = columns
             error = columns["prediction"] - columns["truth"]
             if "beside" in there and (more := conditions.draw(name, of_unit or "", error, *_beside(own))):
                 plots[name] = [*plots.get(name, []), *more]
     return plots | drums.draw(quantities)
+
+
+def _together(rows: pa.Table, space: str) -> tuple[pa.Table, str]:
+    """One answer for each recording (or frame), that of the mean of several seeds' logits, and a sentence that says so;
+    the rows as they are where there is one seed, or not all have answered to the same."""
+    repeat, time = rows["repeat"].to_numpy(), np.nan_to_num(rows["time"].to_numpy().astype(float), nan=-1)
+    seeds, ids = np.unique(repeat), rows["id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    if len(seeds) < 2 or len(rows) % len(seeds):
+        return rows, ""
+    places = np.lexsort((repeat, time, ids)).reshape(-1, len(seeds))
+    if any((own[places] != own[places[:, :1]]).any() for own in (ids, time)) or (repeat[places] != seeds).any():
+        return rows, ""
+    one = "frame" if time.max() >= 0 else "recording"
+    mean = "log-probability" if space == "class" else "logit"
+    made = rows.take(places[:, 0])
+    if space == "class":
+        p = joint(np.moveaxis(np.array(rows["probabilities"].to_pylist(), float)[places], 0, -1), True)
+        names = {n: w for t, w in (("truth", "truth_label"), ("prediction", "label"))
+                 for n, w in zip(rows[t].to_pylist(), rows[w].to_pylist(), strict=True)}  # fmt: skip
+        best = p.argmax(0).astype(float)
+        new = {"prediction": best, "label": [names.get(n) for n in best], "probabilities": p.T.tolist()}
+    else:
+        new = {"prediction": joint(rows["prediction"].to_numpy()[places].T, False)}
+    for name, column in new.items():
+        made = made.set_column(made.schema.get_field_index(name), name, pa.array(column))
+    return made, f" Each {one} counts once, by the mean {mean} of {len(seeds)} seeds."
 
 
 def _beside(rows: pa.Table) -> tuple[list[str], dict[str, np.ndarray]]:

@@ -7,11 +7,9 @@ from jaxtyping import Float
 
 from ..objectives import PROBABLE
 from ..objectives.accumulate import Accumulator
-from ..objectives.decision import logits, sigmoid
+from ..objectives.decision import joint
 from .evaluate import Evaluation
 from .said import Said
-
-_LEAST = 1e-12
 
 
 def together(repeats: Sequence[Evaluation], key: tuple[str, str]) -> Accumulator | None:
@@ -48,8 +46,4 @@ def together(repeats: Sequence[Evaluation], key: tuple[str, str]) -> Accumulator
 
 def _joint(said: Sequence[Said]) -> Float[np.ndarray, "values frames"]:
     """The probability that the mean of the logits has."""
-    answers = np.stack([one.answer.astype(np.float64) for one in said])
-    if not said[0].classes:
-        return sigmoid(logits(answers).mean(0))
-    p = np.exp(np.log(np.clip(answers, _LEAST, 1)).mean(0))
-    return p / p.sum(0)
+    return joint(np.stack([one.answer.astype(np.float64) for one in said]), bool(said[0].classes))

@@ -6,6 +6,7 @@ Collins et al., TRIPOD+AI statement, BMJ 2024;385:e078378. Items have the statem
 from pathlib import Path
 
 from ...data import storage
+from .. import card
 from ..clinical import NO_DEVICE
 from ..table import headline_part
 from . import methods, results
@@ -101,5 +102,5 @@ def write(folder: Path) -> Path | None:
             blocks += [f"### {number}. {name}", *filter(None, known.get(number, []))]
             blocks += [f"*To be written by you:* {yours}"] if yours else []
     path = folder / "report" / FILE
-    storage.write_text(path, "\n\n".join(blocks) + "\n")
+    storage.write_text(path, card.harmless("\n\n".join(blocks)) + "\n")
     return path

@@ -100,11 +100,12 @@ def _methods(told: Told, scores: Scores) -> list[str]:
     c, judging = told.configuration, told.configuration["judging"]
     training, kept = c["training"], c["checkpoint"]
     others = {kind: [w.partition("/")[2] for w in scores if w.startswith(kind)] for kind in ("baseline", "control")}
-    chosen = (
-        "the last checkpoint, chosen by nothing"
-        if not told.summary["data"]["validation"]["recordings"]
-        else f"the checkpoint with the best `{kept['monitor']}`"
-    )
+    if not training["max_epochs"]:
+        chosen = "the weights to begin with, since nothing was trained"
+    elif not told.summary["data"]["validation"]["recordings"]:
+        chosen = "the last checkpoint, chosen by nothing"
+    else:
+        chosen = f"the checkpoint with the best `{kept['monitor']}`"
     lines = [
         f"- Split, by {told.group}: {section(c['split'])}.",
         f"- Model: {section(c['model'])}.",

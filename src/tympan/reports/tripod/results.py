@@ -72,6 +72,8 @@ def _participants(told: Told) -> list[str]:
 
 
 def _development(told: Told) -> list[str]:
+    if not told.configuration["training"]["max_epochs"]:
+        return ["- Nothing was trained: the weights are those to begin with."]
     training, steps = told.summary["data"]["train"], told.summary["steps"]
     heard = f"{counted(training['recordings'], 'recording')} of {counted(training['groups'], told.group)}"
     lines = [
