@@ -57,6 +57,33 @@ def test_sound_is_mixed_by_the_share_without_its_mean():
         assert there[i].equal(real[i] if s == 1 else real[i] | real[j])
 
 
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_the_silence_between_two_clips_that_lie_apart_is_real(differentiable):
+    x, real = torch.zeros(2, 1, 100), torch.zeros(2, 100, dtype=torch.bool)
+    for i, own in enumerate((slice(0, 10), slice(50, 100))):
+        x[i, 0, own] = torch.randn(real[i, own].shape, generator=torch.Generator().manual_seed(0))
+        real[i, own] = True
+    signal = Signal(("mono",), 100.0, 1.0)
+    y, there = mixup()(x.requires_grad_(differentiable), real, KEY[:2], 0, signal)
+    assert there.all() and not y[:, :, 10:50].any()
+    assert y[:, :, :10].any() and y[:, :, 50:].any()
+    # What comes after it leaves nothing out.
+    speed = Augmentation.model_validate({"type": "speed", "low": 1.0, "high": 1.0001})
+    z, still = speed(y, there, KEY[:2], 0, signal)
+    assert still.all()
+    torch.testing.assert_close(z, y, rtol=0, atol=0.2)
+
+
+def test_padding_around_both_clips_stays_padding():
+    real = torch.zeros(2, 100, dtype=torch.bool)
+    real[0, 20:30] = real[1, 60:80] = True
+    there = mixup()(real[:, None].float(), real, KEY[:2], 0, Signal(("mono",), 100.0, 1.0))[1]
+    assert there.nonzero()[:, 1].tolist() == [*range(20, 80)] * 2
+    real[0] = False  # a clip of padding alone makes its pair no longer
+    there = mixup()(real[:, None].float(), real, KEY[:2], 0, Signal(("mono",), 100.0, 1.0))[1]
+    assert there.nonzero()[:, 1].tolist() == [*range(60, 80)] * 2
+
+
 def test_labels_are_mixed_by_the_same_share_and_the_unknown_stays_unknown():
     made = pipeline({"type": "binary", "labels": ["x", "y"]}, [mixup()]).train()
     x, key = torch.randn(4, 1, 2000), KEY[:4]

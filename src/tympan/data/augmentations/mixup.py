@@ -40,13 +40,13 @@ class Mixup(Augmentation):
         uniform: Float[Tensor, "batch draws"],
         signal: Signal,
     ) -> tuple[Float[Tensor, "batch channels frames"], Bool[Tensor, "batch frames"]]:
-        share, length = self._share(uniform), lengths(real)
-        there = real | real.roll(-1, 0)
+        share, first, length = self._share(uniform), begins(real), lengths(real)
+        there = _through(first, length, x.shape[2])
         if not plain(x):
             mean = x.sum(2, keepdim=True) / length.clamp(min=1)[:, None, None]
             centred = x - mean * real[:, None]
             return torch.lerp(centred.roll(-1, 0), centred, share[:, None, None]), there
-        y, first = torch.empty_like(x), begins(real)
+        y = torch.empty_like(x)
         # Clip after clip, so that each is read from memory once; its mean, which is of real samples, comes off last.
         clips = [*zip(x, first.tolist(), (first + length).tolist(), strict=True)]
         means = [x[0].sum(1, keepdim=True) / length[0].clamp(min=1)]
@@ -63,3 +63,16 @@ class Mixup(Augmentation):
     def _share(self, uniform: Float[Tensor, "batch draws"]) -> Float[Tensor, " batch"]:
         """The middle one of 2 alpha - 1 even numbers is distributed so."""
         return uniform[:, : 2 * self.alpha - 1].median(1).values
+
+
+def _through(
+    begin: Int[Tensor, " batch"], length: Int[Tensor, " batch"], frames: int
+) -> Bool[Tensor, "batch {frames}"]:
+    """From where the first of a clip and its next begins to where the last one ends, of clips that begin and last so.
+
+    Between two that lie apart there is silence, which counts as sound: all that follows takes real samples to be in one
+    piece.
+    """
+    begin, end = begin.masked_fill(length == 0, frames), begin + length
+    place = torch.arange(frames, device=begin.device)
+    return (place >= begin.minimum(begin.roll(-1))[:, None]) & (place < end.maximum(end.roll(-1))[:, None])
