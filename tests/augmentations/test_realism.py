@@ -73,3 +73,32 @@ def test_noise_over_nothing_is_nothing() -> None:
     x, real = torch.zeros(2, 1, 100), torch.zeros(2, 100, dtype=torch.bool)
     noise = Augmentation.model_validate("gaussian_noise")
     assert not noise(x, real, KEY[:2], 0, Signal(("mono",), 8000.0, 0.0125))[0].any()
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"type": "gaussian_noise", "deviation": 0.01, "low": 5.0}, r"gaussian_noise\.low is not read: a deviation"),
+        ({"type": "gaussian_noise", "deviation": 0.01, "low": 60.0}, r"gaussian_noise\.low is not read: a deviation"),
+        ({"type": "gaussian_noise", "deviation": 0.01, "high": 6.0}, r"gaussian_noise\.high is not read"),
+        ({"type": "codec", "codecs": ["gsm", "mulaw", "gsm"], "low": 0.7}, r"codec\.low .* names gsm and mulaw alone"),
+        ({"type": "codec", "codecs": ["mulaw"], "high": 0.9}, r"codec\.high is not read: codecs names mulaw alone"),
+    ],
+)
+def test_limits_that_nothing_reads_are_refused(fields: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Augmentation.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "gaussian_noise", "deviation": 0.01},
+        {"type": "gaussian_noise", "low": 5.0, "high": 6.0},
+        {"type": "codec", "codecs": ["gsm", "mulaw"]},
+        {"type": "codec", "codecs": ["gsm", "mp3"], "low": 0.7},
+    ],
+)
+def test_what_a_run_writes_of_itself_is_read_again(fields: dict) -> None:
+    made = Augmentation.model_validate(fields)
+    assert Augmentation.model_validate(made.model_dump()) == made

@@ -10,9 +10,11 @@ from torch import nn
 
 from runs_helpers import run_of, stopped
 from tympan.data.split import Parts
+from tympan.models.timm import Timm
 from tympan.runs.optimization import freeze, optimizer, scheduler
 from tympan.runs.prepare import prepare
 from tympan.runs.sections import Optimizer
+from tympan.signals import Signal
 
 
 class Net(nn.Module):
@@ -74,6 +76,40 @@ def test_a_frozen_mean_and_deviation_are_those_that_normalise():
     x = torch.randn(16, 4)
     training, judging = (net.train(mode).backbone(x) for mode in (True, False))
     assert training.equal(judging)
+
+
+class Heard(nn.Module):
+    """A network of timm, of which parts are used that are not called themselves, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        image = Signal(tuple(map(str, range(32))), 32.0, 1.0)
+        self.backbone = Timm(name="resnet18", drop_rate=0.5).build(image, Signal(("y",), None, 1.0))[0]
+        self.head = nn.Linear(512, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.backbone(x, torch.ones(len(x), 32, dtype=torch.bool)).mean(2))
+
+
+@pytest.mark.parametrize("frozen", ["backbone", "backbone.network"])
+def test_what_is_frozen_drops_nothing_also_where_it_is_not_called_itself(frozen: str):
+    net = Heard()
+    freeze(Optimizer(freeze=(frozen,)), net)
+    x = torch.randn(4, 32, 32)
+    for each in (copy.deepcopy(net), net):
+        first, second = (each.train()(x) for _ in range(2))
+        assert first.equal(second)
+        assert each.training and each.head.training, "what is trained"
+
+
+def test_a_part_that_is_frozen_leaves_the_rest_dropping():
+    net = Heard()
+    freeze(Optimizer(freeze=("backbone.network.layer1",)), net)
+    x = torch.randn(4, 32, 32)
+    assert not net.train()(x).equal(net.train()(x))
+    trained = {name for name, module in net.named_modules() if module.training}
+    assert "backbone.network" in trained and "backbone.network.layer2.0.bn1" in trained
+    assert not any(name.startswith("backbone.network.layer1") for name in trained)
 
 
 def test_a_name_that_nothing_has_and_a_whole_that_is_frozen_are_refused():

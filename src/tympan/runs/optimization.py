@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -42,16 +43,19 @@ def freeze(config: OptimizerConfig, model: nn.Module) -> None:
             raise ValueError(f"optimizer.freeze: no weights begin with {begin!r}; they begin with {', '.join(there)}")
         for parameter in frozen:
             parameter.requires_grad = False
+        still = partial(_still, [m for name, m in model.named_modules() if f"{name}.".startswith(f"{begin}.")])
         for name, module in model.named_modules():
-            if f"{name}.".startswith(f"{begin}."):
-                # Whoever calls train() on the whole model would have a frozen mean and variance follow the batches.
-                module.register_forward_pre_hook(_still)
+            # Whoever calls train() on the whole model would have a frozen mean and variance follow the batches. What
+            # lies further inside may be used without being called, so whatever holds the frozen part tells all of it.
+            if not name or f"{begin}.".startswith(f"{name}."):
+                module.register_forward_pre_hook(still)
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("optimizer.freeze: nothing is left to train; freeze less, or set training.max_epochs: 0")
 
 
-def _still(module: nn.Module, given: Any) -> None:
-    module.training = False
+def _still(frozen: list[nn.Module], module: nn.Module, given: Any) -> None:
+    for part in frozen:
+        part.training = False
 
 
 def _layers(model: nn.Module, decay: float) -> list[tuple[float, list[nn.Parameter]]]:

@@ -21,8 +21,17 @@ class Between(Augmentation):
     high: float
     """The highest."""
 
+    @property
+    def unread(self) -> str | None:
+        """Why neither of both is read, if none is."""
+        return None
+
     @model_validator(mode="after")
     def _ordered(self) -> "Between":
+        for name in ("low", "high") if self.unread else ():
+            # A run writes its configuration with every field, those of no effect too, as they are by default.
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{self.type}.{name} is not read: {self.unread}; leave {name} out")
         if self.low > self.high:
             raise ValueError(
                 f"{self.type}.low is {self.low:g}{self.unit}, above high, {self.high:g}{self.unit}; exchange them"

@@ -21,6 +21,8 @@ _RATES: dict[str, tuple[int, ...]] = {
 _FILES = {
     "vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "gsm": ("WAV", "GSM610"), "mulaw": ("WAV", "ULAW")
 }  # fmt: skip
+_ONE = {"gsm", "mulaw"}
+"""Those of one compression."""
 _MPEG_1 = (320, 256, 224, 192, 160, 128, 112, 96, 80, 64, 56, 48, 40, 32)
 _MPEG_2 = (160, 144, 128, 112, 96, 80, 64, 56, 48, 40, 32, 24, 16, 8)
 """Bit rates of layer III (kbit/s), by ISO/IEC 11172-3 and 13818-3."""
@@ -46,6 +48,11 @@ class Codec(Recorded, Between):
     high: float = Field(default=1.0, ge=0, le=1)
     """The highest compression."""
 
+    @property
+    def unread(self) -> str | None:
+        named = " and ".join(dict.fromkeys(self.codecs))
+        return f"codecs names {named} alone, without a choice of compression" if _ONE.issuperset(self.codecs) else None
+
     def disturb(
         self, x: Float[np.ndarray, "channels samples"], uniform: Float[np.ndarray, " draws"], sample_rate: int
     ) -> Float[np.ndarray, "channels samples"]:
@@ -67,7 +74,7 @@ def _coded(x: Float[np.ndarray, " samples"], name: str, rate: int, level: float)
         return _mp3(x, rate, level)
     file = io.BytesIO()
     container, subtype = _FILES[name]
-    compression = min(level, _SMALLEST) if container == "OGG" else None
+    compression = None if name in _ONE else min(level, _SMALLEST)
     with soundfile.SoundFile(
         file, "w", samplerate=rate, channels=1, format=container, subtype=subtype, compression_level=compression
     ) as out:

@@ -31,6 +31,10 @@ class GaussianNoise(Between):
     deviation: float | None = Field(default=None, gt=0, le=1)
     """The noise's own standard deviation, full scale being 1, instead of a ratio."""
 
+    @property
+    def unread(self) -> str | None:
+        return "a deviation takes the place of the ratio" if self.deviation else None
+
     def change(
         self,
         x: Float[Tensor, "batch channels frames"],
