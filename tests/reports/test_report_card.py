@@ -88,8 +88,10 @@ def test_a_name_is_no_html_in_markdown_and_code_stays_as_it_is() -> None:
     assert harmless(f"| {name} | R&D |") == "| &lt;img src=x onerror=alert(1)> | R&amp;D |"
     code = f"- `{name} (decision)` is 1, ``a ` {name}`` too\n\n```yaml\nlabel: {name}\n```"
     assert harmless(code) == code
-    for odd in (f"`{name}", f"| a` | {name}` |", f"a`\nb {name}`", f"``{name}`", f"```\nx\n```\n{name}\n```"):
-        assert "<img" not in harmless(odd), odd
+    odd = [f"`{name}", f"| a` | {name}` |", f"a`\nb {name}`", f"``{name}`", f"```\nx\n```\n{name}\n```"]
+    odd += [f"\\`{name}`", f"\\\\`a` {name} `", f"\\``a` {name} `", f"`a|b` {name} `", f"| `a\\|b` {name} ` |"]
+    for text in odd:
+        assert "<img" not in harmless(text), text
 
 
 def test_no_label_gets_into_a_card_as_html() -> None:

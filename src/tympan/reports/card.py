@@ -205,20 +205,26 @@ def plain(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-_CODE = re.compile(r"^ {0,3}```.*?^ {0,3}```$|(?<!`)(`+)(?!`)[^\n|]*?(?<!`)\1(?!`)", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"(^ {0,3}```.*?^ {0,3}```$)", re.MULTILINE | re.DOTALL)
+_CELLS = re.compile(r"((?<!\\)\|)")
+_KEPT = re.compile(r"\\[\\`<&]|(`+)(?!`).*?(?<!`)\1(?!`)|`+|[&<]")  # a sign after a backslash, code, lone backticks
 
 
 def harmless(markdown: str) -> str:
     """Markdown in which no name is read as HTML; in code, where Markdown shows everything as it is, nothing changes."""
-    made, end = [], 0
-    for code in _CODE.finditer(markdown):
-        made += [_escaped(markdown[end : code.start()]), code[0]]
-        end = code.end()
-    return "".join([*made, _escaped(markdown[end:])])
+    made = []
+    for place, block in enumerate(_FENCED.split(markdown)):
+        if place % 2:
+            made.append(block)
+            continue
+        for line in block.splitlines(keepends=True):  # code ends with its line, and with its cell of a table
+            parts = _CELLS.split(line) if line.startswith("|") else [line]
+            made += [_KEPT.sub(_escaped, part) for part in parts]
+    return "".join(made)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+def _escaped(found: re.Match[str]) -> str:
+    return {"&": "&amp;", "<": "&lt;"}.get(found[0], found[0])
 
 
 def grid(heads: list[str], rows: list[list[str]]) -> str:
