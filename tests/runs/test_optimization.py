@@ -80,24 +80,6 @@ def test_onecycle_goes_over_the_fewest_steps(steps: int, warm: int) -> None:
         schedule.step()
 
 
-@pytest.mark.parametrize(
-    ("config", "field", "value"),
-    [
-        ({"name": "sgd", "momentum": 0.5}, "momentum", 0.5),
-        ({"name": "sgd", "momentum": 0.0}, "momentum", 0.0),
-        ({"name": "adamw", "beta1": 0.6, "beta2": 0.9}, "betas", (0.6, 0.9)),
-    ],
-)
-def test_onecycle_leaves_momentum_as_it_is_configured(config: dict[str, Any], field: str, value: Any) -> None:
-    made = Optimizer.model_validate({"scheduler": "onecycle", **config})
-    optim = optimizer(made, nn.Linear(2, 2))
-    schedule: Any = scheduler(made, optim, 10)
-    for _ in range(10):
-        assert [group[field] for group in optim.param_groups] == [value, value]
-        optim.step()
-        schedule.step()
-
-
 @pytest.mark.parametrize("higher", [False, True])
 @pytest.mark.parametrize("warm", WARM)
 def test_reduce_on_plateau_equals_torchs_after_the_warm_up(warm: str, higher: bool) -> None:

@@ -99,7 +99,7 @@ def scheduler(config: OptimizerConfig, what: Optimizer, steps: int, higher_is_be
         rise = min(max(warmup, 1 + 1e-6) / steps, 1 - 1e-6) if warmup else 0.3
         peak = (config.max_lr or config.learning_rate) / config.learning_rate
         highest = [peak * group["lr"] for group in what.param_groups]
-        return OneCycleLR(what, max_lr=highest, total_steps=steps, pct_start=rise, cycle_momentum=False)
+        return OneCycleLR(what, max_lr=highest, total_steps=steps, pct_start=rise)
     if config.scheduler == "reduce_on_plateau":
         mode = "max" if higher_is_better else "min"
         return _Plateau(what, warmup, mode=mode, patience=config.plateau_patience)
