@@ -68,6 +68,7 @@ def test_every_mistake_is_told_at_once_with_line_and_column(tmp_path: Path) -> N
         (("name: tiny", "name: tiny\nhardware: {precision: fp16, device: cpu}"), "fp16 does not train on cpu"),
         (("name: tiny", "name: tiny\ncheckpoint: {monitor: val_acc}"), "is never computed; one of: val_loss, val_mse"),
         (("name: tiny", "name: tiny\noptimizer: {max_lr: 0.1}"), "max_lr is the peak of scheduler onecycle"),
+        (("name: tiny", "name: tiny\noptimizer: {scheduler: onecycle, beta1: 0.5}"), "onecycle leads beta1 from 0.95"),
         (("name: tiny", "name: tiny\ntraining: {val_check_interval: 1.5}"), "neither whole steps"),
         (("name: tiny", "name: tiny\nsplit: {validation: none}\ntraining: {early_stopping: true}"), "needs a valid"),
         (("duration: 0.1", "duration: 0.10003"), "not a whole number; take '1600 samples'"),

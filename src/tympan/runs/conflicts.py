@@ -70,6 +70,9 @@ def _optimizer(run: Run) -> Iterator[Conflict]:
         yield "optimizer.momentum", f"momentum is sgd's; {o.name} has beta1 and beta2"
     if o.name == "sgd" and (o.beta1, o.beta2) != (0.9, 0.999):
         yield "optimizer.beta1", "beta1 and beta2 are adam's; sgd has momentum"
+    if o.scheduler == "onecycle" and (o.momentum or o.beta1 != 0.9):
+        name = "momentum" if o.momentum else "beta1"
+        yield f"optimizer.{name}", f"onecycle leads {name} from 0.95 to 0.85 and back; leave it out"
     if o.scheduler == "reduce_on_plateau" and t.early_stopping and o.plateau_patience >= t.early_stopping_patience:
         yield (
             "optimizer.plateau_patience",

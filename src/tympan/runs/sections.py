@@ -20,11 +20,11 @@ class Optimizer(Section):
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled for adamw, added to the gradient for adam and sgd; biases and normalisation are left out."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
-    """Decay of the first moment (adam, adamw)."""
+    """Decay of the first moment (adam, adamw); onecycle leads it from 0.95 to 0.85 and back."""
     beta2: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the second moment (adam, adamw)."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """Momentum (sgd)."""
+    """Momentum (sgd); onecycle leads it from 0.95 to 0.85 and back."""
     warmup_steps: int = Field(default=0, ge=0)
     """Steps over which the learning rate rises evenly to its highest; for onecycle the length of its own rise."""
     warmup_ratio: float = Field(default=0.0, ge=0, lt=1)

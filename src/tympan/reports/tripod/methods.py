@@ -8,6 +8,8 @@ from ..facts import counted
 from ..table import Scores
 from .told import Told, section
 
+_CYCLE = "; onecycle leads the first moment's decay, or the momentum, from 0.95 to 0.85 and back"
+
 
 def lines(told: Told, scores: Scores) -> dict[int, list[str]]:
     """Paragraphs, lists and tables by the number of the item; `scores` are those of the part in the headline."""
@@ -111,7 +113,7 @@ def _methods(told: Told, scores: Scores) -> list[str]:
         f"- Model: {section(c['model'])}.",
         *(f"- Head: {section(output['head'])}." for output in told.outputs if output.get("head")),
         *(f"- Loss: {section(output['loss'])}." for output in told.outputs if output.get("loss")),
-        f"- Optimizer: {section(c['optimizer'])}.",
+        f"- Optimizer: {section(c['optimizer'])}{_CYCLE * (c['optimizer']['scheduler'] == 'onecycle')}.",
         f"- Training: {section(training)}. What was kept is {chosen}.",
     ]
     if told.judged:
