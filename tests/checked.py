@@ -25,8 +25,8 @@ def install(modules: list[str]) -> None:
     jaxtyping.install_import_hook(modules, "beartype.beartype")
 
 
-def _checked(*, typechecker: Callable[..., Any]) -> Callable[[Any], Any]:
-    return lambda part: _once(part) if inspect.isfunction(part) else _jaxtyped(part, typechecker=typechecker)
+def _checked(**_: Any) -> Callable[[Any], Any]:
+    return lambda part: _once(part) if inspect.isfunction(part) else _jaxtyped(part, typechecker=_beartype)
 
 
 def _once(function: Callable[..., Any]) -> Callable[..., Any]:
