@@ -45,13 +45,14 @@ def render_judged(folder: str | Path, console: Console, of_people: bool = False)
     judged, summary = (facts.json_of(Path(folder) / name) for name in ("clinical.json", "summary.json"))
     group = summary.get("group", "group")
     for told in clinical.tables(judged, group):
+        heads = max(map(len, told.heads))
         wide = [min(max(map(len, row)), _WIDEST) + 2 for row in told.rows]
-        for index, page in enumerate(_pages(wide, console.width - max(map(len, told.heads)) - 2)):
+        for index, page in enumerate(_pages(wide, console.width - heads - 2)):
             table = Table(
                 box=box.HORIZONTALS, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, title_justify="left"
             )
             table.title = Text(told.title if index == 0 else f"{told.title}, continued", style="bold")
-            table.add_column("", min_width=max(map(len, told.heads)))
+            table.add_column("", min_width=heads)
             for place in page:
                 table.add_column(Text(told.rows[place][0]), min_width=wide[place] - 2)
             for i, head in enumerate(told.heads[1:], 1):

@@ -184,10 +184,10 @@ def text(rows: Sequence[dict[str, Any]], suffix: str) -> str:
     """Rows as CSV, where each number of an array has a column of its own (`vector_0`), or as JSON lines."""
     out = io.StringIO()
     if suffix == ".csv":
-        names = dict.fromkeys(name for row in rows for name in _cells(row))
-        writer = csv.DictWriter(out, list(names), lineterminator="\n")
+        cells = [_cells(row) for row in rows]
+        writer = csv.DictWriter(out, _names(cells), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(_cells, rows))
+        writer.writerows(cells)
     else:
         out.writelines(json.dumps({k: _plain(v) for k, v in row.items()}, ensure_ascii=False) + "\n" for row in rows)
     return out.getvalue()
