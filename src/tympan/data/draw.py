@@ -1,17 +1,17 @@
 """Random numbers that are a function of (seed, name, epoch, index), the same on every device."""
 
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Float, Int
 from torch import Tensor
 
 # SplitMix64 (Steele, Lea & Flood 2014): constants as signed 64-bit integers, the only 64-bit integers torch adds.
 _CONSTANTS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in _CONSTANTS)
-_STEP, _FIRST, _SECOND = map(np.uint64, _CONSTANTS)
 
 
 def _shift(x: Any, bits: int) -> Any:
@@ -32,6 +32,7 @@ def _hash(key: Any, seed: int, name: str, counter: Any) -> Any:
     return mix(h[:, None] + STEP * (counter[None, :] + 1))
 
 
+@cache
 def _stream(seed: int, name: str) -> int:
     return STEP * (seed * (1 << 32) + zlib.crc32(name.encode())) % (1 << 64)
 
@@ -39,7 +40,7 @@ def _stream(seed: int, name: str) -> int:
 def uniform(key: Int[Tensor, "batch 2"], seed: int, name: str, n: int) -> Float[Tensor, "batch {n}"]:
     """`n` float32 numbers in [0, 1) for each (epoch, index) of `key`; batch mates and the device do not matter."""
     key = key.to(torch.int64)
-    if key.device.type == "cpu":  # numpy begins each of so many small steps sooner
+    if key.device.type == "cpu":
         return torch.from_numpy(numbers(key.numpy(), seed, name, n))
     h = _hash(key, seed, name, torch.arange(n, device=key.device))
     return _shift(h, 40).to(torch.float32) / (1 << 24)
@@ -51,19 +52,9 @@ def uniform_numpy(epoch: int, index: int, seed: int, name: str, n: int = 1) -> F
 
 
 def numbers(key: Int[np.ndarray, "batch 2"], seed: int, name: str, n: int) -> Float[np.ndarray, "batch {n}"]:
-    """What `uniform` draws, without torch, and of unsigned integers, which need half the steps."""
-    epoch, index = key.astype(np.uint64).T
-    h = _mixed(epoch + np.uint64(_stream(seed, name)))
-    h = _mixed(h + _STEP * (index + np.uint64(1)))
-    h = _mixed(h[:, None] + _STEP * np.arange(1, n + 1, dtype=np.uint64))
-    return (h >> 40).astype(np.float32) / np.float32(1 << 24)
+    """What `uniform` draws, in the processor's memory."""
+    from ._drawn import fill  # numba
 
-
-def _mixed(x: UInt64[np.ndarray, "..."]) -> UInt64[np.ndarray, "..."]:
-    """What `mix` does, in place."""
-    x ^= x >> 30
-    x *= _FIRST
-    x ^= x >> 27
-    x *= _SECOND
-    x ^= x >> 31
-    return x
+    out = np.empty((len(key), n), np.float32)
+    fill(key, np.uint64(_stream(seed, name)), out)
+    return out

@@ -73,14 +73,13 @@ class Mask(Augmentation):
         return self._covered(x, real, uniform, signal, chosen), real
 
     def _written(self, x: Tensor, real: Tensor, uniform: np.ndarray, signal: Signal, chosen: np.ndarray) -> Tensor:
-        """Into `x` itself: slices are written at the speed of memory."""
-        y, there, channels = x.numpy(), real.numpy(), x.shape[1] // signal.planes
-        fill = each(self.fill(y, there, signal), len(y))
-        holes = [places.astype(int).tolist() for places in self.holes(there, uniform, channels, signal)]
-        cells = y.reshape(len(y), signal.planes, channels, -1)
-        for row, value, changed, *own in zip(cells, fill, chosen.tolist(), *holes, strict=True):
-            for lowest, above, first, end in zip(*own, strict=True) if changed else ():
-                row[:, lowest:above, first:end].fill(value)  # sooner than an assignment, which has to broadcast
+        """Into `x` itself, at the speed of memory."""
+        from ._hide import hide  # numba
+
+        y, there = x.numpy(), real.numpy()
+        cells = y.reshape(len(y), signal.planes, -1, y.shape[2])
+        fill = np.array(each(self.fill(y, there, signal), len(y)), np.float32)
+        hide(cells, fill, chosen, *self.holes(there, uniform, cells.shape[2], signal))
         return x
 
     def _covered(self, x: Tensor, real: Tensor, uniform: Tensor, signal: Signal, chosen: Tensor) -> Tensor:
@@ -103,8 +102,9 @@ def real_places(real: Numbers) -> tuple[Numbers, Numbers]:
     if isinstance(real, Tensor):
         begin, end = sounding(real).float().unbind(1)
         return begin[:, None], (end - begin)[:, None]
-    if real.all():  # most batches hold no padding, which is seen at once
-        return np.zeros((len(real), 1), np.float32), np.full((len(real), 1), real.shape[1], np.float32)
+    if np.count_nonzero(real) == real.size:  # most batches hold no padding, which is seen at once
+        first = np.zeros((len(real), 1), np.float32)
+        return first, first + real.shape[1]
     first, length = real_places(torch.from_numpy(real))
     return first.numpy(), length.numpy()
 
