@@ -25,10 +25,11 @@ def train(
     """Train, export the best checkpoint, evaluate it beside baselines, and write a report."""
     from ..runs import agent
     from ..runs.configuration import load
-    from ..runs.train import train as train_run
 
     run = load(config, agent.overrides(overrides or ()))
     _alone(run)
+    from ..runs.train import train as train_run  # seconds, for which a mistake in the file need not wait
+
     if wandb or agent.under():  # an agent is asked for by a server, which waits for figures
         run = run.tracked("online" if agent.under() else "offline")
     _tell(train_run(run, dry_run=dry_run))

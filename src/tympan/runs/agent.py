@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .space import SHORT, place
-
 
 def overrides(given: Sequence[str]) -> list[str]:
     """The overrides of a command line, as an agent writes them, over what the sweep's server chose.
@@ -23,6 +21,8 @@ def overrides(given: Sequence[str]) -> list[str]:
     if not under():
         return plain
     import wandb
+
+    from .space import SHORT, place
 
     session = wandb.init() if wandb.run is None else wandb.run
     chosen = [f"{place(name)}={json.dumps(value)}" for name, value in _flat(dict(session.config))]

@@ -3,10 +3,10 @@
 import json
 import math
 import sys
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
-from scipy.stats import norm
 
 from ..component import Section
 
@@ -124,7 +124,7 @@ class Parameter(Section):
         return self._rounded(trial.suggest_float(name, low, high, log="log" in kind))
 
     def _transformed(self, share: float) -> float | int:
-        x = float(norm.ppf(share, self.mu, self.sigma))
+        x = NormalDist(self.mu, self.sigma).inv_cdf(share)
         return self._rounded(math.exp(x) if "log" in self.kind else x)
 
     def _rounded(self, x: float) -> float | int:
