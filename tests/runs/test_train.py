@@ -1,6 +1,7 @@
 """A run does what its configuration says, and leaves what it promises."""
 
 import json
+import multiprocessing
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,6 +114,12 @@ def test_a_second_run_is_equal_to_the_bit(result: Result, tmp_path: Path) -> Non
 def test_workers_do_not_change_the_result(result: Result, tmp_path: Path) -> None:
     again = trained(tmp_path, training={"max_epochs": 4, "batch_size": 16}, loader={"num_workers": 2})
     assert again.metrics == result.metrics
+
+
+def test_workers_end_with_their_training_and_nobody_waits_for_them(tmp_path: Path) -> None:
+    """The garbage collector waited 5 s for each, amid the next training."""
+    trained(tmp_path, training={"max_epochs": 1, "batch_size": 16}, loader={"num_workers": 2}, seeds=[0, 1])
+    assert not multiprocessing.active_children()
 
 
 def test_resuming_in_mid_epoch_is_exact(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ class SurvivingTrainer(Trainer):
         self.from_state: TrainState | None = None
         self._resumed: str | None = None
         self._to_hear: dict[str, Tensor] = {}
+        self._loaders: list[DataLoader[Any]] = []
         self._checked = Checked() if self.args.bf16 and self.args.device.type == "cpu" else nullcontext()
         self.loss_is_scaled_for_ga = True
         self.validation_due = self.validated_late = False
@@ -65,7 +66,10 @@ class SurvivingTrainer(Trainer):
             self.from_state = TrainState.read(Path(resume_from_checkpoint, STATE))
             if (heard := Path(resume_from_checkpoint, HEARD)).is_file():
                 self._to_hear = load_file(heard)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
+        try:
+            return super().train(resume_from_checkpoint, *args, **kwargs)
+        finally:
+            self._dismiss()
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Batches, by workers that signals leave alone."""
@@ -212,4 +216,15 @@ class SurvivingTrainer(Trainer):
         # a generator of its own, dropout does not.
         loader.generator = torch.Generator()
         loader.worker_init_fn = self.asked.begin  # in place of one for which every worker would import transformers
+        if loader not in self._loaders:
+            self._loaders.append(loader)
         return shown
+
+    def _dismiss(self) -> None:
+        """End the workers. The garbage collector, which would do it amid the next training, first takes away what they
+        are told by, and then waits 5 s for each."""
+        for loader in self._loaders:
+            workers: Any = loader._iterator
+            if workers is not None:
+                workers._shutdown_workers()
+                loader._iterator = None
