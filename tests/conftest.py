@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from checked import install
+import checked
 
 SRC = Path(__file__).parents[1] / "src"
 
 # Packages' __init__ files name tensors in quotes, without importing torch; their modules are checked.
 _left = ("__init__.py", "component.py")  # which is made of pydantic's own protocols
-install([".".join(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py") if p.name not in _left])
+checked.install([".".join(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py") if p.name not in _left])
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["WANDB_MODE"] = "offline"
@@ -43,6 +43,11 @@ def _little_garbage() -> None:
     """What is imported is not looked through for garbage again: every training asks for that, a quarter of a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _checked_anew() -> None:
+    checked.begin()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from checked import _once
+from checked import CALLS, _once, begin
 from tympan.data import draw
 from tympan.data.augmentations._places import moved
 
@@ -41,3 +41,20 @@ def test_hints_in_quotes_stay_as_they_are_written():
     assert _once(made)(1, "anything") == 1 and made.__annotations__["x"] == "int"
     with pytest.raises(TypeError):
         _once(made)("1", None)
+
+
+def test_shapes_are_checked_of_the_first_calls_in_each_test():
+    x, wrong = torch.zeros(2, 1, 4), torch.tensor([[1, 2]])
+
+    def same(x, by):
+        return x
+
+    same.__annotations__ = moved.__annotations__
+    checked = _once(same)
+    for _ in range(CALLS):
+        with pytest.raises(TypeError, match="by"):
+            checked(x, wrong)
+    assert checked(x, wrong) is x
+    begin()
+    with pytest.raises(TypeError, match="by"):
+        checked(x, wrong)
