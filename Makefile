@@ -14,7 +14,7 @@ test: setup          ## everything that is quick, two processes
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup     ## what takes long
-	$(PYTHON) -m pytest -q -m slow
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 faults: setup        ## everything that is broken on purpose, in full
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n 2 --dist loadfile tests/faults -m "slow or not slow"

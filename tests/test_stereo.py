@@ -181,6 +181,7 @@ def test_a_frequency_mask_hides_the_same_bands_on_every_side() -> None:
         mask.model_copy(update={"max_width": 11})(x, torch.ones(64, 30, dtype=torch.bool), key, 0, signal)
 
 
+@pytest.mark.slow
 def test_a_run_hears_the_balance_that_mono_cannot(table: Path, tmp_path: Path) -> None:
     explained = {}
     for channels in ("keep", "mean"):

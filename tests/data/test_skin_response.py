@@ -38,6 +38,7 @@ def test_listeners_of_a_song_agree_as_people_do(recordings):
     assert abs(np.mean(across)) < 0.15
 
 
+@pytest.mark.slow
 def test_ceilings_are_in_order_and_leave_room(recordings):
     small = SOURCE.model_copy(update={"sample_rate": 2000})
     said = {"law": [], "population": []}

@@ -55,7 +55,13 @@ PLATEAU: dict[str, Any] = {"scheduler": "reduce_on_plateau", "plateau_patience":
 ENDS: dict[str, Any] = {"early_stopping": True, "early_stopping_patience": 1, "early_stopping_min_delta": 1e9}
 
 
-@pytest.mark.parametrize(("optimizer", "training"), [(PLATEAU, {}), ({}, ENDS)], ids=["goes on", "is the last"])
+@pytest.mark.parametrize(
+    ("optimizer", "training"),
+    [
+        pytest.param(PLATEAU, {}, id="goes on"),
+        pytest.param({}, ENDS, marks=pytest.mark.slow, id="is the last"),
+    ],
+)
 def test_a_validation_is_broken_off_and_comes_first_after(
     optimizer: dict[str, Any], training: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

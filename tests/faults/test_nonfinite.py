@@ -57,7 +57,7 @@ def test_it_ends_the_run_and_names_the_recordings(tmp_path: Path, spoilt: list[t
     assert line["ids"] == [run.data.describe(int(i)).id for i in spoilt[0][:, 1]]
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("accumulate", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_step_that_is_left_out_changes_nothing(
     accumulate: int, tmp_path: Path, spoilt: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,7 +128,13 @@ FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked
 
 
 @FORKS
-@pytest.mark.parametrize(("model", "within"), [(PLAIN, 1e-6), (NORMED, 1e-3)], ids=["plain", "batch norm"])
+@pytest.mark.parametrize(
+    ("model", "within"),
+    [
+        pytest.param(PLAIN, 1e-6, id="plain"),
+        pytest.param(NORMED, 1e-3, marks=pytest.mark.slow, id="batch norm"),
+    ],
+)
 def test_two_processes_learn_what_one_learns_from_twice_the_batch(
     model: dict[str, Any], within: float, tmp_path: Path
 ) -> None:
@@ -143,8 +149,11 @@ def test_two_processes_learn_what_one_learns_from_twice_the_batch(
 @FORKS
 @pytest.mark.parametrize(
     ("model", "large", "batches", "within"),
-    [(PLAIN, sharded.LARGE, 1, 1e-6), (PLAIN, 1, 2, 1e-6), (NORMED, 1, 1, 1e-3)],
-    ids=["whole", "by block, accumulated", "batch norm"],
+    [
+        pytest.param(PLAIN, sharded.LARGE, 1, 1e-6, marks=pytest.mark.slow, id="whole"),
+        pytest.param(PLAIN, 1, 2, 1e-6, id="by block, accumulated"),
+        pytest.param(NORMED, 1, 1, 1e-3, marks=pytest.mark.slow, id="batch norm"),
+    ],
 )
 def test_two_processes_that_share_the_weights_out_learn_the_same(
     model: dict[str, Any], large: int, batches: int, within: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,7 +188,15 @@ def test_steps_that_are_put_together_know_all_that_their_batches_know(tmp_path: 
 
 
 @FORKS
-@pytest.mark.parametrize(("before", "fsdp"), [(1, False), (2, False), (1, True), (2, True)])
+@pytest.mark.parametrize(
+    ("before", "fsdp"),
+    [
+        (2, False),
+        (1, True),
+        pytest.param(1, False, marks=pytest.mark.slow),
+        pytest.param(2, True, marks=pytest.mark.slow),
+    ],
+)
 def test_it_goes_on_with_another_number_of_processes(
     before: int, fsdp: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import time
 from collections.abc import Callable
 
 import pytest
@@ -182,15 +181,3 @@ def test_products_stay_as_the_process_had_chosen_them(monkeypatch: pytest.Monkey
     monkeypatch.undo()
     monkeypatch.setattr(_crepe_spectra, "_exact", lambda: False)
     assert close(heard(module, x)[0], expected)
-
-
-def test_the_full_network_is_several_times_faster_than_its_layers() -> None:
-    module, x = network("full"), torch.randn(16, 1, 1024)
-    times: dict[bool, list[float]] = {True: [], False: []}
-    with torch.inference_mode():
-        module._heard(x)
-        for spectra in [True, False] * 3:
-            begin = time.process_time()
-            (module._heard if spectra else module.layers)(x)
-            times[spectra].append(time.process_time() - begin)
-    assert 3 * min(times[True]) < min(times[False])

@@ -34,6 +34,7 @@ def test_a_test_part_that_was_left_unheard_is_heard_on_request_alone(tmp_path: P
     assert "### diameter: test part" in told(result)[2]
 
 
+@pytest.mark.slow
 def test_the_seeds_of_a_run_are_scored_together(tmp_path: Path) -> None:
     result = trained(tmp_path, seeds=[1, 2], test=False)
     metrics = evaluate_again(result.folder, test=True)

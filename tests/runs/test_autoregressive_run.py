@@ -20,6 +20,7 @@ SECTIONS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_trains_scores_and_exports_it(tmp_path: Path) -> None:
     made = trained(tmp_path, **SECTIONS, training={"max_epochs": 25, "batch_size": 8})
     assert made.metrics["test"]["model"]["level"]["pearson"]["value"] > 0.8

@@ -65,7 +65,7 @@ def gone_through(data: dict[str, Any], folder: Path, sound: str, monkeypatch: py
     return {"metrics": result.metrics, "ids": [split[part]["ids"] for part in ("train", "test")], "answers": answered}
 
 
-@pytest.mark.parametrize("name", ["pmemo2019", "hku956"])
+@pytest.mark.parametrize("name", [pytest.param("pmemo2019", marks=pytest.mark.slow), "hku956"])
 def test_a_corpus_is_gone_through_from_disk_and_from_s3_with_equal_results(
     name: str,
     tmp_path: Path,

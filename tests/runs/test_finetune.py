@@ -77,6 +77,7 @@ def alarms(result: Result) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 def test_weights_that_have_heard_what_a_run_is_judged_on_are_an_alarm(tmp_path: Path) -> None:
     first = trained(tmp_path, split={"seed": 1}, training=ONE_EPOCH)
 

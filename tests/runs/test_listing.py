@@ -40,6 +40,7 @@ def test_a_bucket_is_not_listed_and_what_to_do_is_told() -> None:
     assert str(said).startswith("gs://bucket/out: only runs on this machine are listed") and "resume" in str(said)
 
 
+@pytest.mark.slow
 def test_a_run_of_several_trainings_has_the_sum_of_their_steps(tmp_path: Path) -> None:
     done = trained(tmp_path, split={"folds": 3, "validation": "none"}, training={"max_epochs": 1, "batch_size": 16})
     (told,) = runs(tmp_path / "runs")

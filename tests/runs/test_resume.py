@@ -13,7 +13,7 @@ QUIET = Console(quiet=True)
 TRAINING = {"max_epochs": 4, "batch_size": 16}
 
 
-@pytest.mark.parametrize("every", [5, 1000])
+@pytest.mark.parametrize("every", [5, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_stopped_run_ends_with_the_weights_and_figures_of_one_that_was_not(tmp_path, monkeypatch, every):
     sections = {"training": TRAINING, "model": {"type": "cnn", "width": 8, "dropout": 0.2}}
     whole = trained(tmp_path / "whole", **sections)
@@ -28,6 +28,7 @@ def test_a_stopped_run_ends_with_the_weights_and_figures_of_one_that_was_not(tmp
     assert lines[0] == lines[1]
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_may_be_one_from_before_it_was_stopped(tmp_path, monkeypatch):
     most = {"mode": "max", "save_top_k": 1}  # of a loss that falls: the first
     training = {**TRAINING, "early_stopping": False}
@@ -55,6 +56,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(tmp_path
     assert resume(folder, console=QUIET).metrics == whole.metrics
 
 
+@pytest.mark.slow
 def test_a_run_of_several_trainings_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     sections = {"split": {"folds": 3, "validation": "none"}, "training": {"max_epochs": 1, "batch_size": 8}}
     sections["checkpoint"] = {"save_every_n_steps": 2}
@@ -100,6 +102,7 @@ def test_a_training_with_a_steady_rate_may_be_made_longer(tmp_path, monkeypatch)
     assert longer.metrics == whole.metrics
 
 
+@pytest.mark.slow
 def test_a_new_run_may_go_on_with_everything_that_a_checkpoint_holds(tmp_path, monkeypatch):
     whole = trained(tmp_path / "whole", training=TRAINING)
     folder = stopped(monkeypatch, run_of(tmp_path, training=TRAINING), 8)

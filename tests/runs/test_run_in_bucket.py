@@ -140,6 +140,7 @@ def test_a_trained_run_is_copied_and_answers_from_there(tmp_path, gcs):  # noqa:
     assert storage.read_bytes(f"{uri}/metrics.json") == there["metrics.json"]
 
 
+@pytest.mark.slow
 def test_a_run_in_a_bucket_is_scored_compared_asked_and_begun_with(run, tmp_path, monkeypatch, s3):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     assert told("upload", run, f"{s3}/runs") == [f"{s3}/runs/{run.name}"]

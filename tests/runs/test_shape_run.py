@@ -12,7 +12,7 @@ from tympan.serving.answer import predict
 from tympan.serving.artifact import Artifact
 
 RECTANGLES = {
-    "data": {"type": "user_parts.rectangles", "size": 150, "sample_rate": 8000, "duration": 0.1, "mean_side": 0.3},
+    "data": {"type": "user_parts.rectangles", "size": 80, "sample_rate": 8000, "duration": 0.1, "mean_side": 0.3},
     "features": {"type": "spectrogram", "window": 0.1, "hop": 0.05},
     "model": {"type": "cnn", "width": 32, "layers": 1, "stride": 1},
     "target": None,

@@ -18,6 +18,7 @@ from tympan.runs.train import train
 TRAINING = {"max_epochs": 3, "batch_size": 16}
 
 
+@pytest.mark.slow
 def test_a_training_may_begin_and_go_on_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained(tmp_path / "whole", training=TRAINING)
     run = run_of(tmp_path, training=TRAINING)

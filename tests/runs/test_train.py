@@ -177,7 +177,7 @@ def test_the_rate_falls_on_a_plateau(tmp_path: Path) -> None:
     made = trained(
         tmp_path,
         optimizer={"learning_rate": 1e-7, "scheduler": "reduce_on_plateau"},
-        training={"max_epochs": 20, "batch_size": 60, "early_stopping": False},
+        training={"max_epochs": 13, "batch_size": 60, "early_stopping": False},
         logging={"log_every_n_steps": 1, "tensorboard": True},
     )
     rates = [line["learning_rate"] for line in log(made) if "learning_rate" in line]
@@ -247,6 +247,7 @@ def test_several_targets_share_a_backbone(tmp_path: Path) -> None:
     assert {"val_size_mae", "val_pitch_mae"} <= set(next(line for line in log(made) if "val_loss" in line))
 
 
+@pytest.mark.slow
 def test_a_users_own_source_and_a_target_with_a_rate(tmp_path: Path) -> None:
     made = trained(
         tmp_path,

@@ -86,7 +86,9 @@ def test_it_trains_from_yaml_and_its_artifact_is_loaded_with_trust_alone(name: s
     assert load(result.folder / "run.yaml"), "a run's own configuration can be read again"
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize(
+    "name", ["my_model", *(pytest.param(n, marks=pytest.mark.slow) for n in SECTIONS if n != "my_model")]
+)
 def test_it_trains_from_python(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(FILES / f"{name}.py", tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
