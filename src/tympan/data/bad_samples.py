@@ -104,7 +104,7 @@ class BadSamples:
             self._reading[row + 1] = 0
 
     def add(self, index: int, why: str) -> None:
-        """Put a recording on the list, once.
+        """Put a recording on the list, once; two processes that find it at the same time may each put it there.
 
         Raises:
             ValueError: there are more of them now than there may be.

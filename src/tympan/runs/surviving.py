@@ -1,5 +1,6 @@
 """The stock Trainer, whose checkpoints are whole or not there, and whose losses are of all that a step knows."""
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -68,6 +69,9 @@ class SurvivingTrainer(Trainer):
                 self._to_hear = load_file(heard)
         try:
             return super().train(resume_from_checkpoint, *args, **kwargs)
+        except (EOFError, ConnectionError):  # of a batch that a worker took with it
+            _tell_how_a_worker_ended()
+            raise
         finally:
             self._dismiss()
 
@@ -228,3 +232,10 @@ class SurvivingTrainer(Trainer):
             if workers is not None:
                 workers._shutdown_workers()
                 loader._iterator = None
+
+
+def _tell_how_a_worker_ended() -> None:
+    """Raise why the system ended a worker, if it did; it may yet be doing so."""
+    for _ in range(20):
+        torch._C._error_if_any_worker_fails()
+        time.sleep(0.05)

@@ -3,13 +3,11 @@
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from torch.utils.data._utils import signal_handling
 from transformers import TrainerCallback
@@ -62,11 +60,6 @@ def _missed_when_wanted() -> Iterator[None]:
     before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         yield
-    except (EOFError, ConnectionError):  # of a batch that a reader took with it; the system may yet be ending that one
-        for _ in range(20):
-            torch._C._error_if_any_worker_fails()
-            time.sleep(0.05)
-        raise
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
