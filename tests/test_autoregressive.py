@@ -195,7 +195,7 @@ def explained(target: dict, **fields) -> float:
 @pytest.mark.parametrize(
     "target",
     [
-        {**EDA, "mean": [0.4], "std": [0.2]},
+        pytest.param({**EDA, "mean": [0.4], "std": [0.2]}, marks=pytest.mark.slow),
         {"type": "quantised", "quantities": ["eda"], "rate": 4, "levels": 16, "limits": [0, 1]},
     ],
     ids=["continuous", "quantised"],

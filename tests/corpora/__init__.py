@@ -1,6 +1,7 @@
 """Tiny made-up corpora with the real layouts: each module has `fabricate(root) -> configuration of its dataset`."""
 
 import io
+from functools import lru_cache
 
 import numpy as np
 import soundfile
@@ -16,13 +17,18 @@ def tone(frequency: float, seconds: float, rate: int, delay: float = 0.0) -> np.
 
 def put_sound(uri: str, waveform: np.ndarray, rate: int) -> None:
     """Write a sound at a path or URI, encoded as its suffix says."""
-    file = io.BytesIO()
-    kind = uri.rsplit(".", 1)[-1].upper()
-    soundfile.write(
-        file, waveform.T, rate, format=kind, subtype={"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}.get(kind, "PCM_16")
-    )
+    sound = np.ascontiguousarray(waveform.T)
     with storage.open_binary(uri, "wb") as out:
-        out.write(file.getvalue())
+        out.write(encoded(sound.tobytes(), sound.dtype.str, sound.shape, rate, uri.rsplit(".", 1)[-1].upper()))
+
+
+@lru_cache(maxsize=512)
+def encoded(samples: bytes, kind: str, shape: tuple[int, ...], rate: int, format: str) -> bytes:
+    """The file of a sound: corpora of many tests hold the same ones, and MP3 takes its time."""
+    file = io.BytesIO()
+    subtype = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}.get(format, "PCM_16")
+    soundfile.write(file, np.frombuffer(samples, kind).reshape(shape), rate, format=format, subtype=subtype)
+    return file.getvalue()
 
 
 def voice(seed: int, seconds: float = 1.2, rate: int = 16000) -> np.ndarray:

@@ -354,7 +354,8 @@ def gone(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks for processes in /proc")
-@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [2, 50])
 def test_kills_at_random_moments_lose_nothing_and_leave_nobody(tmp_path, kills):
     drums = {**DRUMS, "size": 1500 if kills > 2 else 200, "sample_rate": 16000}
     (tmp_path / "drums.json").write_text(json.dumps({"data": drums}))

@@ -41,20 +41,25 @@ def paths(n, m, band):
     return [path for path in found if band is None or all(abs(i - j) <= band for i, j in path)]
 
 
-@njit
 def softened(a, b, gamma, band):
     """Soft-DTW and its derivatives, cell by cell (Cuturi & Blondel 2017, algorithms 1 and 2)."""
+    cells, share = soft_cells(a, b, gamma, band)
+    slope = 2 * share[1:-1, 1:-1] * (a.reshape(-1, 1) - b)
+    return cells[-2, -2], slope.sum(1), -slope.sum(0)
+
+
+@njit
+def soft_cells(a, b, gamma, band):
     n = len(a)
     cells = np.full((n + 2, n + 2), np.inf)
     cells[0, 0] = 0
     for i in range(1, n + 1):
         for j in range(1, n + 1):
             if abs(i - j) <= band:
-                before = np.array([cells[i - 1, j - 1], cells[i - 1, j], cells[i, j - 1]])
-                least = before.min()
-                cells[i, j] = (
-                    (a[i - 1] - b[j - 1]) ** 2 + least - gamma * np.log(np.exp((least - before) / gamma).sum())
-                )
+                x, y, z = cells[i - 1, j - 1], cells[i - 1, j], cells[i, j - 1]
+                least = min(x, min(y, z))
+                total = np.exp((least - x) / gamma) + np.exp((least - y) / gamma) + np.exp((least - z) / gamma)
+                cells[i, j] = (a[i - 1] - b[j - 1]) ** 2 + least - gamma * np.log(total)
     share = np.zeros((n + 2, n + 2))
     share[n, n] = 1
     for i in range(n, 0, -1):
@@ -63,8 +68,7 @@ def softened(a, b, gamma, band):
                 if s <= n and t <= n and abs(s - t) <= band and abs(i - j) <= band:
                     cost = (a[s - 1] - b[t - 1]) ** 2
                     share[i, j] += share[s, t] * np.exp((cells[s, t] - cells[i, j] - cost) / gamma)
-    slope = 2 * share[1:-1, 1:-1] * (a.reshape(-1, 1) - b)
-    return cells[n, n], slope.sum(1), -slope.sum(0)
+    return cells, share
 
 
 def test_the_oracle_of_soft_dtw_is_the_soft_minimum_over_all_paths():

@@ -87,7 +87,11 @@ def test_an_unknown_monitor_is_refused_before_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("monitor", "mode", "best"),
-    [("r2", None, max), pytest.param("mae", None, min, marks=pytest.mark.slow), ("mae", "max", max)],
+    [
+        ("r2", None, max),
+        pytest.param("mae", None, min, marks=pytest.mark.slow),
+        ("mae", "max", max),
+    ],
 )
 def test_mode_is_the_metrics_own_direction_unless_said(
     monitor: str, mode: str | None, best: Any, tmp_path: Path

@@ -67,7 +67,7 @@ def test_where_tension_is_drawn_only_ranks_of_a_size_can_be_heard(tmp_path: Path
 
 
 def test_a_run_tells_the_error_by_strike_and_hears_peaks(tmp_path: Path) -> None:
-    data = {"type": "circular_membrane", "size": 300, "sample_rate": 16000, "duration": 0.1, "tension": [1900, 2100]}
+    data = {"type": "circular_membrane", "size": 150, "sample_rate": 16000, "duration": 0.1, "tension": [1900, 2100]}
     result = trained(tmp_path, data=data)
     mae = {who: own["diameter"]["mae"]["value"] for who, own in result.metrics["test"].items()}
     assert mae["baseline/ridge_on_peaks"] < 0.6 * mae["baseline/mean"]

@@ -187,7 +187,7 @@ def test_a_real_sweep_leaves_a_configuration_that_trains(tmp_path: Path) -> None
     assert min(line["val_mae"] for line in log if "val_mae" in line) == found[0].figure
 
 
-@pytest.mark.parametrize("method", ["random", "tpe"])
+@pytest.mark.parametrize("method", [pytest.param("random", marks=pytest.mark.slow), "tpe"])
 def test_what_is_tried_is_a_function_of_the_seed_also_after_a_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -246,6 +246,7 @@ def test_a_grid_is_whole_also_when_a_process_dies_before_it_draws(
     assert len({(run.optimizer.learning_rate, run.model.width) for run in seen}) == len(seen) == 6
 
 
+@pytest.mark.slow
 def test_parzen_estimators_come_nearer_than_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imitated(monkeypatch, rate)
     mean = {}
