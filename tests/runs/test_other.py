@@ -1,6 +1,7 @@
 """Other data for a trained run, bare weights, and embeddings of every layer, on a made-up clinic."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -19,7 +20,7 @@ from tympan.component import AssumptionWarning
 from tympan.pipeline import Pipeline
 from tympan.runs.again import evaluate_again
 from tympan.runs.configuration import load
-from tympan.runs.other import evaluate_on, evaluate_weights, run_of
+from tympan.runs.other import evaluate_on, evaluate_weights, on_other, run_of
 from tympan.serving.artifact import Artifact
 
 HEAD = {"bottleneck": 6, "shared_dense": 5, "layer_norm": True}
@@ -210,6 +211,20 @@ def test_data_without_labels_are_embedded_and_those_with_some_are_scored_by_them
     table.write_text("\n".join(line.rpartition(",")[0].rpartition(",")[0] for line in table.read_text().splitlines()))
     told("embed", clinic[1], "--data", folder, "-o", tmp_path / "e.parquet")
     assert pq.read_table(tmp_path / "e.parquet").num_rows == 6
+
+
+def test_paths_may_be_those_of_the_working_folder(clinic, tmp_path, monkeypatch):
+    folder = another(tmp_path, "new")
+    whole, _ = evaluate_on(str(clinic[1]), str(folder))
+    monkeypatch.chdir(tmp_path)
+    assert evaluate_on(str(clinic[1]), "new")[0] == whole
+    assert evaluate_on(str(clinic[1]), "new/test.csv")[0] == whole
+    run = load(clinic[1] / "run.yaml")
+    monkeypatch.chdir(clinic[0])
+    own = run.model_copy(update={"data": run.data.model_copy(update={"root": "data"})})
+    (folder / "labels.txt").unlink()
+    other = on_other(own, os.path.relpath(folder))
+    assert other.data.labels.groups == run.data.labels.groups and len(other.data) == 6
 
 
 def test_tables_may_lie_apart_from_the_sound_as_a_folder_or_one(clinic, tmp_path):

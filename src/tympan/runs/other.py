@@ -69,8 +69,11 @@ def _other_folder(own: SpeechFolder, data: str, labelled: bool) -> SpeechFolder:
     other = SpeechFolder.model_validate({**own.model_dump(mode="json"), **changed})
     if other.label_file is None:
         return other.partly()
-    own_file, its_file = own.beside(own.label_file or ""), other.beside(other.label_file)
-    return other.model_copy(update={"label_file": its_file if storage.exists(its_file) else own_file}).partly()
+    if not storage.exists(other.beside(other.label_file)):
+        file = own.beside(own.label_file or "")
+        file = file if storage.is_remote(file) else str(Path(file).expanduser().absolute())
+        other = other.model_copy(update={"label_file": file})
+    return other.partly()
 
 
 def run_of(folder: str) -> str:
