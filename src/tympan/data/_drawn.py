@@ -8,8 +8,9 @@ from typing import Any, no_type_check
 import numpy as np
 
 from ..kernel import kernel
+from .draw import CONSTANTS
 
-_STEP, _FIRST, _SECOND = map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_STEP, _FIRST, _SECOND = map(np.uint64, CONSTANTS)
 _ONE, _27, _30, _31, _40 = map(np.uint64, (1, 27, 30, 31, 40))
 _SCALE = np.float32(2.0**-24)
 

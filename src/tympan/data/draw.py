@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 # SplitMix64 (Steele, Lea & Flood 2014): constants as signed 64-bit integers, the only 64-bit integers torch adds.
-_CONSTANTS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in _CONSTANTS)
+CONSTANTS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+STEP, _MIX1, _MIX2 = (c - (1 << 64) for c in CONSTANTS)
 
 
 def _shift(x: Any, bits: int) -> Any:

@@ -23,8 +23,10 @@ def hide(cells: Any, fill: Any, chosen: Any, lowest: Any, above: Any, first: Any
             continue
         value = fill[clip]
         for hole in range(lowest.shape[1]):
-            left, right = int(first[clip, hole]), int(end[clip, hole])
+            # A compiled loop would write beyond the cells.
+            left, right = max(int(first[clip, hole]), 0), min(int(end[clip, hole]), cells.shape[3])
+            below, top = max(int(lowest[clip, hole]), 0), min(int(above[clip, hole]), cells.shape[2])
             for plane in range(cells.shape[1]):
-                for channel in range(int(lowest[clip, hole]), int(above[clip, hole])):
+                for channel in range(below, top):
                     for frame in range(left, right):
                         cells[clip, plane, channel, frame] = value
