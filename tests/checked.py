@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-CALLS = 5
+CALLS = 20
 """How many of a function's calls are checked in each test, where shapes are."""
 
 _jaxtyped = jaxtyping.jaxtyped

@@ -76,11 +76,12 @@ def resume(
     """Go on with a run that was stopped, from its newest whole checkpoint; does nothing where it has ended."""
     from ..data import storage
     from ..runs.configuration import load
-    from ..runs.resume import Ended
-    from ..runs.resume import resume as resume_run
 
     if storage.exists(kept := storage.join(run, "run.yaml")):
         _alone(load(kept, overrides or ()))
+    from ..runs.resume import Ended  # seconds, for which a mistake in an override need not wait
+    from ..runs.resume import resume as resume_run
+
     try:
         _tell(resume_run(run, overrides or ()))
     except Ended as ended:

@@ -6,11 +6,11 @@ import multiprocessing
 import os
 import re
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import Signals
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -104,26 +104,39 @@ class BadSamples:
             self._reading[row + 1] = 0
 
     def add(self, index: int, why: str) -> None:
-        """Put a recording on the list, once; two processes that find it at the same time may each put it there.
+        """Put a recording on the list, once.
 
         Raises:
             ValueError: there are more of them now than there may be.
         """
         assert self.most is not None, "asked before"
-        self.look()
         id = self.source.describe(index).id
-        if id not in self.known and len(self.known) <= self.most:
-            self.known[id] = " ".join(why.split())
-            if self.path is not None:
-                line = io.StringIO()
-                csv.writer(line, lineterminator="\n").writerow((id, self.known[id]))
-                with self.path.open("ab", buffering=0) as file:  # whole, also beside what other processes append
+        with self._listing() as file:
+            self.look()
+            if id not in self.known and len(self.known) <= self.most:
+                self.known[id] = " ".join(why.split())
+                if file is not None:
+                    line = io.StringIO()
+                    csv.writer(line, lineterminator="\n").writerow((id, self.known[id]))
                     file.write(line.getvalue().encode())
         if len(self.known) > self.most:
             raise ValueError(
                 f"more recordings cannot be used than the {self.most} that loader.bad_sample_budget allows: "
                 f"{self._named()}; mend them or take them out, or allow for more"
             )
+
+    @contextmanager
+    def _listing(self) -> Iterator[BinaryIO | None]:
+        """The list, if there is one, while no other process looks at it to append; one that dies lets go of it."""
+        if self.path is None:
+            yield None
+            return
+        with self.path.open("ab", buffering=0) as file:  # a line is whole also where the system has no locks
+            with suppress(ImportError, OSError):
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
 
     def look(self) -> None:
         """Learn what other processes have put on the list."""
