@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import multiprocessing
 import os
 import signal
 import warnings
@@ -124,6 +125,24 @@ def test_more_than_the_budget_end_the_run_and_are_named(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs").iterdir()
     # Two processes may each find the last one at once.
     assert len(names(folder)) in (most + 1, most + 2) and len(names(folder)) == len(set(names(folder)))
+
+
+def test_two_processes_that_find_one_at_once_list_it_once(tmp_path: Path) -> None:
+    run, _ = corpus(tmp_path)
+    bad, fork = BadSamples(run.data, LARGEST, tmp_path / "bad_samples.csv"), multiprocessing.get_context("fork")
+    together = fork.Barrier(2)
+
+    def finds() -> None:
+        for index in range(LARGEST):
+            together.wait(30)
+            bad.add(index, "empty")
+
+    both = [fork.Process(target=finds) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert sorted(names(tmp_path)) == sorted(f"{index}.wav" for index in range(LARGEST))
 
 
 def test_one_of_the_test_part_is_an_error(tmp_path: Path) -> None:
